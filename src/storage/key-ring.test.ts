@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeTemporaryDirectory, random } from '../../test/support/engines.ts'
+import { keyId, loadKeyRing, parseKeyRing } from './key-ring.ts'
+
+const directory = makeTemporaryDirectory()
+let directories = 0
+function newDataDir(): string {
+  const path = join(directory, String(directories++))
+  mkdirSync(path)
+  return path
+}
+const one = Buffer.alloc(32, 1)
+const two = Buffer.alloc(32, 2)
+
+test('the first node makes a key, which only its owner can read, and finds it again', async () => {
+  const dataDir = newDataDir()
+  const made = await loadKeyRing({ dataDir, mayCreate: true, random })
+  assert.deepEqual([made.created, made.ring.size], [true, 1])
+  assert.equal(statSync(join(dataDir, 'master-keys')).mode & 0o777, 0o600)
+  for (const mayCreate of [true, false]) {
+    assert.deepEqual(await loadKeyRing({ dataDir, mayCreate, random }), { ring: made.ring, created: false })
+  }
+})
+
+test('configured keys come before the file, and make none', async () => {
+  const dataDir = newDataDir()
+  const configured = [one.toString('base64'), two.toString('base64')]
+  const { ring, created } = await loadKeyRing({ dataDir, configured, mayCreate: true, random })
+  assert.equal(created, false)
+  assert.deepEqual([...ring.keys()], [keyId(one), keyId(two)])
+  assert.throws(() => readFileSync(join(dataDir, 'master-keys')), /ENOENT/)
+})
+
+test('a file holds one key a line', async () => {
+  const dataDir = newDataDir()
+  const text = `${one.toString('base64')}\r\n\n${two.toString('base64')}\n`
+  writeFileSync(join(dataDir, 'master-keys'), text, { mode: 0o600 })
+  const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
+  assert.deepEqual([...ring.values()], [one, two])
+})
+
+test('without a key file a sealed database does not start', async () => {
+  await assert.rejects(loadKeyRing({ dataDir: newDataDir(), mayCreate: false, random }), /database is sealed/)
+})
+
+test('a key file that others can read is refused', async () => {
+  const dataDir = newDataDir()
+  await loadKeyRing({ dataDir, mayCreate: true, random })
+  chmodSync(join(dataDir, 'master-keys'), 0o640)
+  await assert.rejects(loadKeyRing({ dataDir, mayCreate: true, random }), /chmod 600/)
+})
+
+test('a key that is not one is refused without being told', () => {
+  const short = Buffer.alloc(31, 3).toString('base64')
+  assert.throws(
+    () => parseKeyRing([one.toString('base64'), short], 'the file'),
+    (error) =>
+      error instanceof Error && /key 2 is not 32 bytes/.test(error.message) && !error.message.includes(short),
+  )
+  assert.throws(() => parseKeyRing(['', ' '], 'the file'), /there is no key/)
+})

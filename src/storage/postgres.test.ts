@@ -1,0 +1,111 @@
+// What only PostgreSQL can do wrong: connections that die, locks that wait, conflicts.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import pg from 'pg'
+import { engines, random } from '../../test/support/engines.ts'
+import { openPostgres } from './postgres.ts'
+import { type Storage, StorageUnavailable, type Tx } from './storage.ts'
+
+const isUnavailable = (error: unknown) => error instanceof StorageUnavailable
+
+test('a database that does not answer is unavailable', async () => {
+  await assert.rejects(openPostgres('postgres://127.0.0.1:1/nowhere', { random }), isUnavailable)
+})
+
+test('the driver knows pipelines: an older one ignores the option silently', () => {
+  assert.equal(new pg.Client({ pipeline: true }).pipeline, true)
+})
+
+const engine = engines.find(({ name }) => name === 'postgres')
+if (engine) {
+  const openItems = async (): Promise<Storage> => {
+    const storage = await engine.open()
+    await storage.write((tx) => tx.run`create table item (id bigint primary key, hits bigint not null)`)
+    await storage.write((tx) => tx.run`insert into item (id, hits) values (1, 0), (2, 0)`)
+    return storage
+  }
+  const hit = (tx: Tx, id: number) => tx.run`update item set hits = hits + 1 where id = ${id}`
+  const hits = async (storage: Storage) =>
+    (await storage.read.all<{ hits: number }>`select hits from item order by id`).map((row) => row.hits)
+
+  test('a connection that dies within a unit fails that unit only', async () => {
+    const storage = await openItems()
+    const killed = storage.write(async (tx) => {
+      await hit(tx, 1)
+      const own = await tx.get<{ pid: number }>`select pg_backend_pid() as pid`
+      await storage.read.get`select pg_terminate_backend(${own?.pid ?? 0}, 5000)`
+      await hit(tx, 1)
+    })
+    await assert.rejects(killed, isUnavailable)
+    await storage.write((tx) => hit(tx, 2))
+    assert.deepEqual(await hits(storage), [0, 1])
+    await storage.close()
+  })
+
+  test('units that lock rows in opposite orders both get through', async () => {
+    const storage = await openItems()
+    let attempts = 0
+    let holding = 0
+    let bothHold = () => {}
+    const meeting = new Promise<void>((resolve) => {
+      bothHold = resolve
+    })
+    const lockBoth = (first: number, second: number) =>
+      storage.write(async (tx) => {
+        attempts++
+        await tx.get`select set_config('deadlock_timeout', '20ms', true)`
+        await hit(tx, first)
+        if (++holding === 2) bothHold()
+        await meeting
+        await hit(tx, second)
+      })
+    await Promise.all([lockBoth(1, 2), lockBoth(2, 1)])
+    assert.deepEqual(await hits(storage), [2, 2])
+    assert.ok(attempts > 2, 'there was a deadlock, and a second try')
+    await storage.close()
+  })
+
+  test('a row that stays locked makes the write unavailable', async () => {
+    const storage = await openItems()
+    let release = () => {}
+    const done = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let locked = () => {}
+    const isLocked = new Promise<void>((resolve) => {
+      locked = resolve
+    })
+    const holder = storage.write(async (tx) => {
+      await hit(tx, 1)
+      locked()
+      await done
+    })
+    await isLocked
+    const waiting = storage.write(async (tx) => {
+      const limit = await tx.get<{ lock_timeout: string }>`show lock_timeout`
+      assert.equal(limit?.lock_timeout, '2s')
+      await tx.get`select set_config('lock_timeout', '20ms', true)`
+      await hit(tx, 1)
+    })
+    await assert.rejects(waiting, isUnavailable)
+    release()
+    await holder
+    assert.deepEqual(await hits(storage), [1, 0])
+    await storage.close()
+  })
+
+  test('two nodes share the database', async () => {
+    const storage = await openItems()
+    const schema = await storage.read.get<{ name: string }>`select current_schema() as name`
+    const url = new URL(process.env.TEST_DATABASE_URL ?? '')
+    url.searchParams.set('options', `-c search_path=${schema?.name}`)
+    const other = await openPostgres(url.href, { random })
+    const both = [storage, other].flatMap((node) =>
+      Array.from({ length: 50 }, () => node.write((tx) => hit(tx, 1))),
+    )
+    await Promise.all(both)
+    assert.deepEqual(await hits(other), [100, 0])
+    await other.close()
+    await storage.close()
+  })
+}

@@ -1,0 +1,45 @@
+// Runs on a thread of its own, started by sqlite-thread.ts.
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Bound } from './statement.ts'
+
+export interface Question {
+  id: number
+  method: 'get' | 'all'
+  text: string
+  args: Bound[]
+}
+
+export type Answer = { id: number; value: unknown } | { id: number; message: string; errcode: unknown }
+
+const MAX_STATEMENTS = 100
+
+const { path, readOnly } = workerData as { path: string; readOnly: boolean }
+const db = new DatabaseSync(path, { readOnly, timeout: 5000 })
+db.exec('pragma temp_store=memory; pragma synchronous=full; pragma wal_autocheckpoint=0')
+const statements = new Map<string, StatementSync>()
+
+parentPort?.on('message', (question: Question | 'close') => {
+  if (question !== 'close') return parentPort?.postMessage(answer(question))
+  db.close()
+  parentPort?.close()
+})
+
+function answer({ id, method, text, args }: Question): Answer {
+  try {
+    return { id, value: prepare(text)[method](...args) }
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number }
+    return { id, message, errcode }
+  }
+}
+
+function prepare(text: string): StatementSync {
+  let statement = statements.get(text)
+  if (!statement) {
+    if (statements.size >= MAX_STATEMENTS) statements.clear()
+    statement = db.prepare(text)
+    statements.set(text, statement)
+  }
+  return statement
+}

@@ -1,0 +1,106 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import type { Random } from '../clock.ts'
+import type { KeyRing } from './key-ring.ts'
+
+export interface Vault {
+  /** `context` says where the value lives (account, sid, what): only with the same one does it open. */
+  seal(bytes: Uint8Array, context: string): Uint8Array
+  /** Throws `VaultError` if the key is missing, the context is another, or a byte was changed. */
+  open(sealed: Uint8Array, context: string): Buffer
+  /** Of the key that seals: 8 hex digits. */
+  readonly activeKeyId: string
+}
+
+/** A value that cannot be opened. The message never tells of the value. */
+export class VaultError extends Error {}
+
+// version ‖ key id ‖ salt ‖ nonce ‖ text ‖ tag
+const VERSION = 1
+const SALT_AT = 5
+const NONCE_AT = 21
+const TEXT_AT = 33
+const TAG_BYTES = 16
+/** Random nonces stay safe up to 2^32 seals under one subkey; a new salt well before makes a new subkey. */
+const SEALS_PER_SALT = 2 ** 30
+/** One subkey a salt, one salt a process start. */
+const MAX_SUBKEYS = 256
+
+/**
+ * Seals with AES-256-GCM under a subkey of the active key and a salt drawn here; opens what any key of the ring sealed.
+ * Throws `VaultError` if the ring does not hold the active key.
+ */
+export function createVault(ring: KeyRing, activeKeyId: string, random: Random): Vault {
+  const activeKey = ring.get(activeKeyId)
+  if (!activeKey) throw missingKey(activeKeyId)
+
+  const subkeys = new Map<string, Buffer>()
+  let head = Buffer.alloc(0)
+  let sealing = Buffer.alloc(0)
+  let seals = 0
+
+  function renewSalt(key: Buffer): void {
+    const salt = random.bytes(NONCE_AT - SALT_AT)
+    head = Buffer.concat([Buffer.of(VERSION), Buffer.from(activeKeyId, 'hex'), salt])
+    sealing = deriveSubkey(key, salt)
+    seals = 0
+  }
+  renewSalt(activeKey)
+
+  function findSubkey(sealed: Buffer): Buffer {
+    const name = sealed.toString('latin1', 1, NONCE_AT)
+    let subkey = subkeys.get(name)
+    if (!subkey) {
+      const keyId = sealed.toString('hex', 1, SALT_AT)
+      const key = ring.get(keyId)
+      if (!key) throw missingKey(keyId)
+      subkey = deriveSubkey(key, sealed.subarray(SALT_AT, NONCE_AT))
+      const oldest = subkeys.size >= MAX_SUBKEYS ? subkeys.keys().next().value : undefined
+      if (oldest !== undefined) subkeys.delete(oldest)
+      subkeys.set(name, subkey)
+    }
+    return subkey
+  }
+
+  return {
+    activeKeyId,
+    seal(bytes, context) {
+      if (++seals > SEALS_PER_SALT) renewSalt(activeKey)
+      const nonce = random.bytes(TEXT_AT - NONCE_AT)
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce)
+      cipher.setAAD(Buffer.from(context))
+      return Buffer.concat([head, nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
+    },
+    open(bytes, context) {
+      const sealed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      if (sealed.length < TEXT_AT + TAG_BYTES || sealed[0] !== VERSION)
+        throw new VaultError('not a sealed value')
+      const tagAt = sealed.length - TAG_BYTES
+      const decipher = createDecipheriv('aes-256-gcm', findSubkey(sealed), sealed.subarray(NONCE_AT, TEXT_AT))
+      decipher.setAAD(Buffer.from(context))
+      decipher.setAuthTag(sealed.subarray(tagAt))
+      const text = decipher.update(sealed.subarray(TEXT_AT, tagAt))
+      try {
+        decipher.final() // in GCM it adds no text: it checks the tag
+      } catch {
+        throw new VaultError('a sealed value does not open: it was changed, or belongs elsewhere')
+      }
+      return text
+    },
+  }
+}
+
+/** A keyed hash (32 bytes) that stands for a value in an index: slots, placements, counters. No two lists of parts collide. */
+export function indexHash(indexKey: Uint8Array, ...parts: string[]): Buffer {
+  const hmac = createHmac('sha256', indexKey)
+  for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:${part}`)
+  return hmac.digest()
+}
+
+const deriveSubkey = (key: Buffer, salt: Buffer) =>
+  Buffer.from(hkdfSync('sha256', key, salt, 'countersign vault 1', 32))
+
+const missingKey = (keyId: string) =>
+  new VaultError(
+    `this database is sealed with master key ${keyId}, which this node does not have: ` +
+      'give it the key ring of the node that made the database',
+  )
