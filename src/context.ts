@@ -1,0 +1,146 @@
+import { randomFillSync, randomInt } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Random } from './clock.ts'
+import type { Config } from './config.ts'
+import { planRoutes } from './delivery/choose.ts'
+import type { Provider } from './delivery/provider.ts'
+import { openProviders } from './delivery/providers/open.ts'
+import { DeliveryQueue } from './delivery/queue.ts'
+import { recordReceipt } from './delivery/receipts.ts'
+import { type Inbox, openInbox } from './inbox/inbox.ts'
+import { type Known, keepKnown } from './known.ts'
+import type { Log } from './log.ts'
+import { openInstallation } from './storage/installation.ts'
+import { migrate } from './storage/migrate.ts'
+import type { Observe, Storage } from './storage/storage.ts'
+import type { Vault } from './storage/vault.ts'
+import { RecipientLanes } from './verify/verifications/recipient-lanes.ts'
+
+/** Everything the rooms work with; built once, injected everywhere. */
+export interface Context {
+  config: Config
+  storage: Storage
+  clock: Clock
+  random: Random
+  vault: Vault
+  log: Log
+  known: Known
+  lanes: RecipientLanes
+  inbox: Inbox
+  providers: ReadonlyMap<string, Provider>
+  delivery: DeliveryQueue
+  /** Keyed hash (32 bytes): stands for recipients in indexes. */
+  hash(...parts: string[]): Buffer
+  placements: number
+  /** Where the rows about these parts lie: 0 unless the tables are distributed. */
+  placementOf(...parts: string[]): number
+  /** True where this start made the master key. */
+  madeKey: boolean
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+const POOL_BYTES = 8192
+let pool = Buffer.alloc(0)
+
+export const systemRandom: Random = {
+  bytes(length) {
+    // One call of the kernel serves many sids and nonces.
+    if (pool.length < length) pool = randomFillSync(Buffer.allocUnsafeSlow(Math.max(POOL_BYTES, length)))
+    const taken = pool.subarray(0, length)
+    pool = pool.subarray(length)
+    return taken
+  },
+  int: (max) => randomInt(max),
+}
+
+/** The database of a configuration: PostgreSQL with `DATABASE_URL`, else a SQLite file in the data directory. */
+export async function openStorage(
+  config: Config,
+  {
+    clock = systemClock,
+    random = systemRandom,
+    observe,
+  }: { clock?: Clock; random?: Random; observe?: Observe } = {},
+): Promise<Storage> {
+  const observed = observe && { observe }
+  if (config.databaseUrl) {
+    const { openPostgres } = await import('./storage/postgres.ts')
+    return openPostgres(config.databaseUrl.reveal(), { random, ...observed })
+  }
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const { openSqlite } = await import('./storage/sqlite.ts')
+  return openSqlite(join(config.dataDir, 'countersign.db'), { clock, ...observed })
+}
+
+/** Opens database, vault and providers. The queue does not run yet, and nothing listens. */
+export async function openContext(
+  config: Config,
+  log: Log,
+  {
+    clock = systemClock,
+    random = systemRandom,
+    observe,
+  }: { clock?: Clock; random?: Random; observe?: Observe } = {},
+): Promise<Context> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const storage = await openStorage(config, { clock, random, ...(observe && { observe }) })
+  try {
+    await migrate(storage)
+    const { vault, placements, hash, madeKey } = await openInstallation(storage, {
+      dataDir: config.dataDir,
+      masterKeys: config.masterKeys,
+      placements: config.placements,
+      random,
+      nowMs: clock.now(),
+    })
+    const base = {
+      config,
+      storage,
+      clock,
+      random,
+      vault,
+      log,
+      hash,
+      placements,
+      placementOf: (...parts: string[]) =>
+        placements === 1 ? 0 : hash('placement', ...parts).readUInt32BE(0) % placements,
+      madeKey,
+      known: keepKnown(storage),
+      lanes: new RecipientLanes(clock),
+    }
+    const inbox = openInbox(base)
+    const world = {
+      clock,
+      random,
+      log,
+      receipt: (receipt: Parameters<typeof recordReceipt>[1]) => recordReceipt(context, receipt),
+    }
+    const providers = await openProviders(config, inbox, world)
+    const context: Context = Object.assign(base, {
+      inbox,
+      providers,
+      delivery: undefined as unknown as DeliveryQueue,
+    })
+    context.delivery = new DeliveryQueue(context, planRoutes(config, providers, clock))
+    return context
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+/** Lets sends under way end, then closes carriers and database. */
+export async function closeContext({ delivery, providers, storage }: Context): Promise<void> {
+  await delivery.close()
+  await Promise.all([...providers.values()].map((provider) => provider.close()))
+  await storage.close()
+}

@@ -1,0 +1,83 @@
+import type { Clock, Random } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { Tx } from '../storage/storage.ts'
+
+/** The channels that carry a message. */
+export const CHANNELS = ['sms', 'call', 'email', 'whatsapp'] as const
+export type Channel = (typeof CHANNELS)[number]
+
+/** One message, ready to go. `code` is apart for providers that put it into a template of their own. */
+export interface Outgoing {
+  accountSid: string
+  attemptSid: string
+  verificationSid: string
+  channel: Channel
+  /** E.164, or an e-mail address as the caller typed it. */
+  to: string
+  /** What the person reads or hears. */
+  body: string
+  code: string
+  /** BCP 47, of `body`. */
+  locale: string
+  /** E-mail only. */
+  email?: { subject: string; html: string; from?: string; fromName?: string }
+  /** Calls only: DTMF to send after pick-up. */
+  sendDigits?: string
+  /** Never deliver after this. Milliseconds since 1970. */
+  expiresAtMs: number
+}
+
+/** What a provider made of one hand-over. A provider's "no" is a value, never an exception. */
+export type SendResult =
+  | {
+      outcome: 'accepted'
+      messageId: string
+      segments?: number
+      /** Set by the inbox, where being taken is being delivered: kept in the same commit as the outcome. */
+      deliveredBy?: (tx: Tx) => Promise<unknown>
+      /** Called after that commit. */
+      recorded?: () => void
+    }
+  | {
+      outcome: 'rejected'
+      kind: 'bad_number' | 'blocked' | 'content' | 'config' | 'funds'
+      code: string
+      detail?: string
+    }
+  /** Not taken now: throttled, queue full, not connected. */
+  | { outcome: 'busy'; code: string; retryAfterMs?: number; detail?: string }
+  /** No answer after bytes left: it may have been sent. */
+  | { outcome: 'unknown'; code: string; detail?: string }
+
+export interface Receipt {
+  providerId: string
+  messageId: string
+  state: 'sent' | 'delivered' | 'undelivered' | 'failed'
+  /** The carrier's own code, if it gave one. */
+  code?: string
+}
+
+export interface Health {
+  state: 'up' | 'degraded' | 'down'
+  sinceMs: number
+  detail?: string
+}
+
+export interface Provider {
+  readonly id: string
+  /** False where the other side does not recognise a repeated message, so an `unknown` goes to the next provider. */
+  readonly idempotent: boolean
+  send(message: Outgoing, signal: AbortSignal): Promise<SendResult>
+  health(): Health
+  /** Takes no more, waits for what is under way, closes. */
+  close(): Promise<void>
+}
+
+/** What a provider is given of the world. */
+export interface ProviderWorld {
+  clock: Clock
+  random: Random
+  log: Log
+  /** Resolves once the receipt is durable; only then may the carrier be told so. */
+  receipt(receipt: Receipt): Promise<void>
+}

@@ -1,0 +1,138 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Static, TObject, TSchema } from 'typebox'
+import type { Context } from '../context.ts'
+import { fail } from './errors.ts'
+import { type Form, parseForm, picker } from './form.ts'
+import type { Urls } from './urls.ts'
+
+/** The names of the `:Parts` of a path. */
+type ParamName<Path> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamName<`/${Rest}`>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never
+
+/** What a behaviour is given of a request: all of it checked. */
+export interface OperationRequest<Input, Path = string> {
+  accountSid: string
+  params: Record<ParamName<Path>, string>
+  input: Input
+  urls: Urls
+}
+
+/** One operation of the API: path, schemas, behaviour. `input` is the body of a POST, the query of a GET. */
+export interface Operation<
+  Input extends TObject = TObject,
+  Reply extends TSchema = TSchema,
+  Path extends string = string,
+> {
+  method: 'GET' | 'POST' | 'DELETE'
+  path: Path
+  input?: Input
+  /** The status of success and its schema; null for an empty body. */
+  status: 200 | 201 | 204
+  reply: Reply | null
+  handle(ctx: Context, request: OperationRequest<Static<Input>, Path>): Promise<Static<Reply>>
+}
+
+/** Types a definition by its schemas. */
+export function operation<I extends TObject, R extends TSchema, const P extends string>(
+  definition: Operation<I, R, P>,
+): Operation {
+  return definition as unknown as Operation
+}
+
+export interface Compiled {
+  pick: (form: Form) => unknown
+  serialize: (value: unknown) => string
+}
+
+let compilers:
+  | Promise<{
+      validator: (s: TSchema) => (v: unknown) => string | undefined
+      serializer: typeof import('fast-json-stringify')['default']
+    }>
+  | undefined
+
+/** Ajv and the serializer are loaded, and each schema compiled, at the first request that needs it (start-up: toolchain.md §2). */
+async function loadCompilers() {
+  const [{ Ajv }, { default: serializer }] = await Promise.all([import('ajv'), import('fast-json-stringify')])
+  const ajv = new Ajv({ coerceTypes: true, allErrors: false, strict: false, validateFormats: false })
+  const validator = (schema: TSchema) => {
+    const check = ajv.compile(schema)
+    return (value: unknown) => {
+      if (check(value)) return undefined
+      const error = check.errors?.[0]
+      return String(error?.params.missingProperty ?? error?.instancePath.split('/')[1] ?? '').replaceAll(
+        '~1',
+        '/',
+      )
+    }
+  }
+  return { validator, serializer }
+}
+
+export async function compileOperation(op: Operation): Promise<Compiled> {
+  compilers ??= loadCompilers()
+  const { validator, serializer } = await compilers
+  const pickInput = op.input && picker(op.input)
+  const invalid = op.input && validator(op.input)
+  return {
+    pick(form) {
+      const picked = pickInput?.(form) ?? {}
+      const name = invalid?.(picked)
+      if (name !== undefined)
+        throw name === 'To' ? fail.invalidTo(String(form.To ?? '')) : fail.invalidParameter(name)
+      return picked
+    },
+    serialize: op.reply ? serializer(op.reply as Parameters<typeof serializer>[0]) : () => '',
+  }
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** Registers operations; every other method on one of their paths is 405. */
+export function registerOperations(
+  app: FastifyInstance,
+  ctx: Context,
+  operations: readonly Operation[],
+): void {
+  const methodsOf = new Map<string, Set<string>>()
+  for (const op of operations) {
+    const methods = methodsOf.get(op.path) ?? new Set()
+    methodsOf.set(op.path, methods.add(op.method))
+    let compiled: Compiled | undefined
+    app.route({
+      method: op.method,
+      url: op.path,
+      exposeHeadRoute: false,
+      handler: async (request: FastifyRequest, reply: FastifyReply) => {
+        compiled ??= await compileOperation(op)
+        const form = op.method === 'GET' ? queryOf(request.url) : ((request.body ?? {}) as Form)
+        const { accountSid, urls } = request
+        const params = request.params as Record<string, string>
+        const value = await op.handle(ctx, { accountSid, params, input: compiled.pick(form) as never, urls })
+        reply.code(op.status)
+        if (op.reply === null) return reply.send()
+        return reply.type('application/json; charset=utf-8').send(compiled.serialize(value))
+      },
+    })
+  }
+  for (const [path, methods] of methodsOf) {
+    const others = METHODS.filter((method) => !methods.has(method))
+    app.route({
+      method: others,
+      url: path,
+      exposeHeadRoute: false,
+      handler: async (_request, reply) => {
+        reply.header('allow', [...methods].join(', '))
+        throw fail.methodNotAllowed()
+      },
+    })
+  }
+}
+
+function queryOf(url: string): Form {
+  const at = url.indexOf('?')
+  return at < 0 ? {} : parseForm(url.slice(at + 1))
+}

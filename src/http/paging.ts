@@ -1,0 +1,109 @@
+import { type TSchema, Type } from 'typebox'
+import type { Cursor, PageRequest } from '../storage/keyset.ts'
+import { fail } from './errors.ts'
+import { nullable } from './schema.ts'
+
+const DEFAULT_PAGE_SIZE = 50
+const MAX_PAGE_SIZE = 1000
+
+export interface PageQuery {
+  PageSize?: number
+  Page?: number
+  PageToken?: string
+}
+
+export interface Page<T> {
+  items: T[]
+  meta: {
+    page: number
+    page_size: number
+    first_page_url: string
+    previous_page_url: string | null
+    next_page_url: string | null
+    url: string
+    key: string
+  }
+}
+
+export const PageMeta = Type.Object({
+  page: Type.Integer(),
+  page_size: Type.Integer(),
+  first_page_url: Type.String(),
+  previous_page_url: nullable(Type.String()),
+  next_page_url: nullable(Type.String()),
+  url: Type.String(),
+  key: Type.String(),
+})
+
+/** The envelope of a list: `{ <key>: [...], meta }`. */
+export const listOf = <K extends string, T extends TSchema>(key: K, item: T) =>
+  Type.Object({ [key]: Type.Array(item), meta: PageMeta } as {
+    [P in K]: ReturnType<typeof Type.Array<T>>
+  } & {
+    meta: typeof PageMeta
+  })
+
+/** A sid tells when its row was created: three hex digits of placement, then eleven of milliseconds. */
+export const sidCreatedAtMs = (sid: string) => Number.parseInt(sid.slice(5, 16), 16)
+
+function parseToken(token: string): Cursor {
+  const match = /^P([AB])([A-Z]{2}[0-9a-f]{32})$/.exec(token)
+  if (!match?.[1] || !match[2]) throw fail.invalidRequest('Invalid PageToken')
+  return {
+    direction: match[1] === 'A' ? 'after' : 'before',
+    createdAtMs: sidCreatedAtMs(match[2]),
+    sid: match[2],
+  }
+}
+
+/**
+ * One page of a list that is newest first, by keyset: rows that come and go never shift a page.
+ * `list.url` is the absolute address of the list; `filters` stay in the addresses of its pages.
+ */
+export async function readPage<T extends { sid: string }>(
+  query: PageQuery,
+  list: { url: string; key: string; filters?: Record<string, string | undefined> },
+  read: (request: PageRequest) => Promise<T[]>,
+): Promise<Page<T>> {
+  const size = query.PageSize ?? DEFAULT_PAGE_SIZE
+  if (size > MAX_PAGE_SIZE) throw fail.pageSizeTooLarge()
+  const number = query.Page ?? 0
+  let cursor = query.PageToken ? parseToken(query.PageToken) : undefined
+  // One row more than fits tells whether there is a further page that way.
+  let rows = await read({ cursor, limit: size + 1 })
+  if (cursor?.direction === 'before' && rows.length === 0) {
+    cursor = undefined
+    rows = await read({ cursor, limit: size + 1 })
+  }
+  const more = rows.length > size
+  const backward = cursor?.direction === 'before'
+  const items = backward ? rows.slice(0, size).reverse() : rows.slice(0, size)
+  const hasNext = backward ? items.length > 0 : more
+  const hasPrevious = backward ? more : cursor !== undefined
+
+  const address = (page: number, token?: string) => {
+    const search = new URLSearchParams()
+    for (const [name, value] of Object.entries(list.filters ?? {}))
+      if (value !== undefined) search.set(name, value)
+    search.set('PageSize', String(size))
+    search.set('Page', String(page))
+    if (token) search.set('PageToken', token)
+    return `${list.url}?${search}`
+  }
+  const first = items[0]
+  const last = items.at(-1)
+  // An empty page past the end still leads back, from the edge it was asked for.
+  const backFrom = first?.sid ?? cursor?.sid
+  return {
+    items,
+    meta: {
+      page: number,
+      page_size: size,
+      first_page_url: address(0),
+      previous_page_url: hasPrevious && backFrom ? address(Math.max(0, number - 1), `PB${backFrom}`) : null,
+      next_page_url: hasNext && last ? address(number + 1, `PA${last.sid}`) : null,
+      url: address(number, query.PageToken),
+      key: list.key,
+    },
+  }
+}

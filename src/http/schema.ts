@@ -1,0 +1,30 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** A sid of one kind: two letters and 32 hex digits. */
+export const sid = (prefix: string) => Type.String({ pattern: `^${prefix}[0-9a-fA-F]{32}$` })
+
+/** One of some words. Not a Union of Literals: Ajv then reports one error, not one per member. */
+export const oneOf = <T extends string>(words: readonly T[]) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...words] })
+
+/** One form value that holds JSON text; parsed before it is validated. */
+export const jsonText = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T>>({ ...schema, json: true } as TSchema)
+
+/** `yyyy-MM-dd'T'HH:mm:ss'Z'`, as the filters of lists take it. */
+export const isoDate = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' })
+
+export const nullable = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T> | null>({ ...schema, nullable: true } as TSchema)
+
+export const optional = Type.Optional
+
+/** Query parameters of every list. The token is checked by `paging.ts`. */
+export const pageQuery = {
+  PageSize: optional(Type.Integer({ minimum: 1 })),
+  Page: optional(Type.Integer({ minimum: 0 })),
+  PageToken: optional(Type.String()),
+}
+
+/** Milliseconds since 1970 → `2015-07-30T20:00:00Z`. */
+export const isoSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`

@@ -1,0 +1,23 @@
+/** How the caller reached us: SDKs follow `meta.next_page_url` blindly, so addresses belong to the request. */
+export interface Urls {
+  /** Scheme and authority, without a slash at the end. */
+  base: string
+}
+
+const TWILIO_HOST = /^(?:[a-z0-9-]+\.)+twilio\.com$/
+
+/** Whether a `Host` header (without port) names a host of Twilio's, as it does under `countersign exec`. */
+export const isTwilioHost = (host: string) => TWILIO_HOST.test(host)
+
+/** A Twilio host → that host; else the configured public address; else what the request itself says. */
+export function urlsOf(host: string, secure: boolean, publicUrl: string | undefined): Urls {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  if (isTwilioHost(name)) return { base: `https://${name}` }
+  return { base: publicUrl ?? `${secure ? 'https' : 'http'}://${host}` }
+}
+
+/** The product a request is for: a Twilio host has only its own paths, on any other host the path decides. */
+export function productOf(host: string): string | undefined {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  return isTwilioHost(name) ? name.slice(0, name.indexOf('.')) : undefined
+}

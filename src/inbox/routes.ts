@@ -1,0 +1,53 @@
+import type { Context } from '../context.ts'
+import { operation } from '../http/operation.ts'
+import { listOf, readPage } from '../http/paging.ts'
+import { parseAnyRecipient } from '../verify/verifications/recipient.ts'
+import { openMessage, recipientHash } from './inbox.ts'
+import { listMessages } from './store.ts'
+import { MessagesQuery, MessageWire, toMessageWire } from './wire.ts'
+
+const PATH = '/inbox/messages'
+/** Between looks for a message that another node took. */
+const LOOK_AGAIN_MS = 1_000
+
+export const inboxOperations = [
+  operation({
+    method: 'GET',
+    path: PATH,
+    input: MessagesQuery,
+    status: 200,
+    reply: listOf('messages', MessageWire),
+    handle: async (ctx, { accountSid, input, urls }) => {
+      const to = input.To && ((await parseAnyRecipient(input.To))?.to ?? input.To)
+      const hash = to ? recipientHash(ctx, accountSid, to) : undefined
+      const list = { url: urls.base + PATH, key: 'messages', filters: { To: input.To } }
+      const read = () =>
+        readPage(input, list, (page) => listMessages(ctx.storage.read, accountSid, hash, page))
+      let page = await read()
+      if (hash && input.Wait) {
+        const untilMs = ctx.clock.now() + input.Wait * 1000
+        while (page.items.length === 0 && ctx.clock.now() < untilMs) {
+          await nextMessage(ctx, hash, Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()))
+          page = await read()
+        }
+      }
+      return {
+        messages: page.items.map((message) => toMessageWire(openMessage(ctx, message))),
+        meta: page.meta,
+      }
+    },
+  }),
+]
+
+/** Resolves at the recipient's next message here, or after `ms`. */
+function nextMessage({ inbox, clock }: Context, hash: Buffer, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      stopTimer()
+      stopWatching()
+      resolve()
+    }
+    const stopTimer = clock.after(ms, wake)
+    const stopWatching = inbox.watch(hash, wake)
+  })
+}

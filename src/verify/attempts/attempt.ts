@@ -1,0 +1,57 @@
+import type { CountryCode } from 'libphonenumber-js/max'
+import type { Context } from '../../context.ts'
+import type { Locale } from '../../delivery/channels/texts.ts'
+import type { Channel } from '../../delivery/provider.ts'
+
+/** What is needed to write a message again at any try, but for the code: that stays with the verification. */
+export interface MessageSpec {
+  locale: Locale
+  friendlyName: string
+  codeLength: number
+  doNotShare: boolean
+  appHash?: string
+  sendDigits?: string
+  amount?: string
+  payee?: string
+  from?: string
+  fromName?: string
+}
+
+/** How far a message has come. `canceled`: the verification ended before it was sent. */
+export type MessageStatus =
+  | 'queued'
+  | 'sending'
+  | 'sent'
+  | 'delivered'
+  | 'undelivered'
+  | 'failed'
+  | 'canceled'
+
+/** One send of a code, and its own entry in the delivery queue while `dueAtMs` is set. */
+export interface Attempt {
+  sid: string
+  placement: number
+  accountSid: string
+  serviceSid: string
+  verificationSid: string
+  /** Keyed hash of account and recipient: finds what one recipient was sent, in whatever service. */
+  slot: Uint8Array
+  recipient: string
+  channel: Channel
+  country: CountryCode | null
+  message: MessageSpec
+  status: MessageStatus
+  provider: string | null
+  errorCode: string | null
+  converted: boolean
+  /** When it may next be taken; null once it is settled. */
+  dueAtMs: number | null
+  tries: number
+  /** When its verification expires: never delivered after. */
+  expiresAtMs: number
+  createdAtMs: number
+  updatedAtMs: number
+}
+
+export const attemptSlot = (ctx: Context, accountSid: string, recipientKey: string) =>
+  ctx.hash('attempts', accountSid, recipientKey).subarray(0, 16)

@@ -1,0 +1,193 @@
+import { keyset, type PageRequest } from '../../storage/keyset.ts'
+import { sidPlacement } from '../../storage/sid.ts'
+import { type Clause, type Read, sql, type Tx, where } from '../../storage/storage.ts'
+import type { Attempt, MessageSpec } from './attempt.ts'
+
+export const HOUR_MS = 3_600_000
+/** How many of a number's characters the hours are kept apart by: `+` and six digits. */
+export const PREFIX_LENGTH = 7
+
+interface Row {
+  placement: number
+  sid: string
+  account_sid: string
+  service_sid: string
+  verification_sid: string
+  slot: Uint8Array
+  recipient: string
+  channel: Attempt['channel']
+  country: Attempt['country']
+  message: string
+  status: Attempt['status']
+  provider: string | null
+  error_code: string | null
+  converted: number
+  due_at: number | null
+  tries: number
+  expires_at: number
+  created_at: number
+  updated_at: number
+}
+
+const toAttempt = (row: Row): Attempt => ({
+  sid: row.sid,
+  placement: row.placement,
+  accountSid: row.account_sid,
+  serviceSid: row.service_sid,
+  verificationSid: row.verification_sid,
+  slot: row.slot,
+  recipient: row.recipient,
+  channel: row.channel,
+  country: row.country,
+  message: JSON.parse(row.message) as MessageSpec,
+  status: row.status,
+  provider: row.provider,
+  errorCode: row.error_code,
+  converted: row.converted === 1,
+  dueAtMs: row.due_at,
+  tries: row.tries,
+  expiresAtMs: row.expires_at,
+  createdAtMs: row.created_at,
+  updatedAtMs: row.updated_at,
+})
+
+export const insertAttempt = (tx: Tx, a: Attempt) =>
+  tx.run`insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel,
+      country, message, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
+    values (${a.placement}, ${a.sid}, ${a.accountSid}, ${a.serviceSid}, ${a.verificationSid}, ${a.slot},
+      ${a.recipient}, ${a.channel}, ${a.country}, ${JSON.stringify(a.message)}, ${a.status}, 0, ${a.channel},
+      ${a.dueAtMs}, ${a.tries}, ${a.expiresAtMs}, ${a.createdAtMs}, ${a.updatedAtMs})`
+
+export const convertAttempt = (tx: Tx, accountSid: string, sid: string, nowMs: number) =>
+  tx.run`update attempt set converted = 1, updated_at = ${nowMs}
+    where placement = ${sidPlacement(sid)} and sid = ${sid} and account_sid = ${accountSid}`
+
+export async function findAttempt(read: Read, accountSid: string, sid: string): Promise<Attempt | undefined> {
+  const row = await read.get<Row>`
+    select * from attempt where placement = ${sidPlacement(sid)} and sid = ${sid} and account_sid = ${accountSid}`
+  return row && toAttempt(row)
+}
+
+// What the queue does is not done for one tenant: it holds the row's key, taken from the row itself.
+
+export async function findQueued(read: Read, placement: number, sid: string): Promise<Attempt | undefined> {
+  const row = await read.get<Row>`select * from attempt where placement = ${placement} and sid = ${sid}`
+  return row && toAttempt(row)
+}
+
+/** Rows of a channel whose time has come, oldest first. */
+export async function listDue(read: Read, channel: string, nowMs: number, limit: number): Promise<Attempt[]> {
+  const rows = await read.all<Row>`
+    select * from attempt where queue = ${channel} and due_at <= ${nowMs} and due_at is not null
+    order by due_at limit ${limit}`
+  return rows.map(toAttempt)
+}
+
+/** Takes a row until `untilMs`, unless another node was first. Changes one row or none. */
+export const lease = (tx: Tx, a: Attempt, untilMs: number) =>
+  tx.run`update attempt set due_at = ${untilMs}
+    where placement = ${a.placement} and sid = ${a.sid} and due_at = ${a.dueAtMs}`
+
+/** For the start on SQLite: nobody else can hold a row. */
+export const freeLeases = (tx: Tx, channel: string, nowMs: number) =>
+  tx.run`update attempt set due_at = ${nowMs} where queue = ${channel} and due_at > ${nowMs} and due_at is not null`
+
+/** What became of a try: the row leaves the queue when `dueAtMs` is null. Only while the lease is held. */
+export const updateTry = (tx: Tx, a: Attempt, leasedUntilMs: number | null) =>
+  tx.run`update attempt set status = ${a.status}, provider = ${a.provider}, error_code = ${a.errorCode},
+      queue = ${a.dueAtMs === null ? null : a.channel}, due_at = ${a.dueAtMs}, tries = ${a.tries},
+      updated_at = ${a.updatedAtMs}
+    where placement = ${a.placement} and sid = ${a.sid} and due_at = ${leasedUntilMs}`
+
+export const updateMessageStatus = (tx: Tx, a: Attempt) =>
+  tx.run`update attempt set status = ${a.status}, error_code = ${a.errorCode}, updated_at = ${a.updatedAtMs}
+    where placement = ${a.placement} and sid = ${a.sid}`
+
+export interface AttemptFilter {
+  createdAfterMs?: number | undefined
+  createdBeforeMs?: number | undefined
+  /** Of one recipient, in all services. */
+  slot?: Uint8Array | undefined
+  country?: string | undefined
+  channel?: string | undefined
+  serviceSid?: string | undefined
+  verificationSid?: string | undefined
+  converted?: boolean | undefined
+  /** Digits that the number begins with, `+` included. */
+  prefix?: string | undefined
+}
+
+const matches = (accountSid: string, f: AttemptFilter): (Clause | undefined)[] => [
+  sql`account_sid = ${accountSid}`,
+  f.slot && sql`slot = ${f.slot}`,
+  f.createdAfterMs === undefined ? undefined : sql`created_at >= ${f.createdAfterMs}`,
+  f.createdBeforeMs === undefined ? undefined : sql`created_at < ${f.createdBeforeMs}`,
+  f.country === undefined ? undefined : sql`country = ${f.country}`,
+  f.channel === undefined ? undefined : sql`channel = ${f.channel}`,
+  f.serviceSid === undefined ? undefined : sql`service_sid = ${f.serviceSid}`,
+  f.verificationSid === undefined ? undefined : sql`verification_sid = ${f.verificationSid}`,
+  f.converted === undefined ? undefined : sql`converted = ${f.converted ? 1 : 0}`,
+  f.prefix === undefined ? undefined : sql`substr(recipient, 1, ${f.prefix.length}) = ${f.prefix}`,
+]
+
+/** A page of attempts, newest first. */
+export async function listAttempts(read: Read, accountSid: string, filter: AttemptFilter, page: PageRequest) {
+  const { edge, order } = keyset(page)
+  const rows = await read.all<Row>`
+    select * from attempt ${where([...matches(accountSid, filter), edge])} ${order} limit ${page.limit}`
+  return rows.map(toAttempt)
+}
+
+export interface Tally {
+  total: number
+  converted: number
+}
+
+/** Counts attempts one by one. */
+export async function countAttempts(read: Read, accountSid: string, filter: AttemptFilter): Promise<Tally> {
+  const row = await read.get<Tally>`
+    select count(*) as total, coalesce(sum(converted), 0) as converted
+    from attempt ${where(matches(accountSid, filter))}`
+  return { total: Number(row?.total ?? 0), converted: Number(row?.converted ?? 0) }
+}
+
+/** Counts folded hours, `fromHour` included, `toHour` not; hours since 1970. */
+export async function countHours(
+  read: Read,
+  accountSid: string,
+  fromHour: number,
+  toHour: number,
+  f: AttemptFilter,
+): Promise<Tally> {
+  const row = await read.get<Tally>`
+    select coalesce(sum(total), 0) as total, coalesce(sum(converted), 0) as converted from attempt_hour ${where(
+      [
+        sql`account_sid = ${accountSid}`,
+        sql`hour >= ${fromHour}`,
+        sql`hour < ${toHour}`,
+        f.country === undefined ? undefined : sql`country = ${f.country}`,
+        f.channel === undefined ? undefined : sql`channel = ${f.channel}`,
+        f.serviceSid === undefined ? undefined : sql`service_sid = ${f.serviceSid}`,
+        f.prefix === undefined ? undefined : sql`substr(prefix, 1, ${f.prefix.length}) = ${f.prefix}`,
+      ],
+    )}`
+  return { total: Number(row?.total ?? 0), converted: Number(row?.converted ?? 0) }
+}
+
+/** Folds one hour of an account's attempts. Only for hours in which nothing converts any more. */
+export const foldHour = (tx: Tx, accountSid: string, hour: number) =>
+  tx.run`insert into attempt_hour (account_sid, service_sid, channel, country, prefix, hour, total, converted)
+    select account_sid, service_sid, channel, coalesce(country, ''),
+      case when channel = 'email' then '' else substr(recipient, 1, 7) end, ${hour}, count(*), sum(converted)
+    from attempt where account_sid = ${accountSid}
+      and created_at >= ${hour * HOUR_MS} and created_at < ${(hour + 1) * HOUR_MS}
+    group by 1, 2, 3, 4, 5
+    on conflict (account_sid, hour, service_sid, channel, country, prefix) do nothing`
+
+/** When the account's first attempt from `fromMs` on was made. */
+export async function firstCreatedAtMs(read: Read, accountSid: string, fromMs: number) {
+  const row = await read.get<{ created_at: number }>`
+    select created_at from attempt where account_sid = ${accountSid} and created_at >= ${fromMs}
+    order by created_at limit 1`
+  return row?.created_at
+}

@@ -1,0 +1,27 @@
+import type { Context } from '../../context.ts'
+import { readProgress, writeProgress } from '../../storage/progress.ts'
+import { sidFloor } from '../../storage/sid.ts'
+import { expireBetween, findBiteEnd } from './store.ts'
+
+const JOB = 'expire verifications'
+
+/**
+ * Writes down which verifications have expired and erases their codes, walking the primary key in small bites from
+ * where the last walk ended. Nothing waits for this: a start replaces an expired verification itself.
+ */
+export async function expireVerifications({ storage, clock, config, placements }: Context): Promise<void> {
+  const { system } = storage
+  for (let placement = 0; placement < placements; placement++) {
+    const part = String(placement)
+    const end = sidFloor('VE', placement, clock.now() - config.codeTtlSeconds * 1000)
+    let from = (await readProgress(system.read, JOB, part)) ?? ''
+    while (from < end) {
+      const to = (await findBiteEnd(system.read, placement, from, end)) ?? end
+      await system.write(async (tx) => {
+        await expireBetween(tx, placement, from, to, clock.now())
+        await writeProgress(tx, JOB, part, to)
+      })
+      from = to
+    }
+  }
+}

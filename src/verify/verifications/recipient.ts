@@ -1,0 +1,54 @@
+import type { CountryCode } from 'libphonenumber-js/max'
+import { parseAddress } from '../../delivery/channels/address.ts'
+import type { Channel } from '../../delivery/provider.ts'
+
+export type LineType = 'mobile' | 'landline' | 'voip'
+
+/** Whom a code is sent to. */
+export interface Recipient {
+  /** As the representation shows it: E.164, or the address as typed with its domain normalised. */
+  to: string
+  /** The same for all spellings of one recipient. */
+  key: string
+  country: CountryCode | undefined
+  lineType: LineType | undefined
+}
+
+let phone: Promise<typeof import('libphonenumber-js/max')> | undefined
+
+/** The numbering plans take 34 ms to load, so they come after the first answer rather than before it. */
+export const loadNumberingPlans = () => {
+  phone ??= import('libphonenumber-js/max')
+  return phone
+}
+
+const LINE_TYPES: Record<string, LineType> = {
+  MOBILE: 'mobile',
+  FIXED_LINE_OR_MOBILE: 'mobile',
+  FIXED_LINE: 'landline',
+  VOIP: 'voip',
+}
+
+/** Undefined for what is not a valid number in E.164 form (spaces, dots, dashes and parentheses aside). */
+export async function parsePhone(to: string): Promise<Recipient | undefined> {
+  const compact = to.replace(/[\s().-]/g, '')
+  if (!/^\+[1-9]\d{6,14}$/.test(compact)) return undefined
+  const { parsePhoneNumberFromString } = await loadNumberingPlans()
+  const number = parsePhoneNumberFromString(compact)
+  if (!number?.isValid()) return undefined
+  return {
+    to: number.number,
+    key: number.number,
+    country: number.country,
+    lineType: LINE_TYPES[number.getType() ?? ''],
+  }
+}
+
+export async function parseRecipient(to: string, channel: Channel): Promise<Recipient | undefined> {
+  if (channel !== 'email') return parsePhone(to)
+  const address = parseAddress(to)
+  return address && { to: address.address, key: address.slot, country: undefined, lineType: undefined }
+}
+
+/** The same for a request that names a recipient but no channel. */
+export const parseAnyRecipient = (to: string) => parseRecipient(to, to.includes('@') ? 'email' : 'sms')
