@@ -4,10 +4,13 @@ export interface Urls {
   base: string
 }
 
-const TWILIO_HOST = /^(?:[a-z0-9-]+\.)+twilio\.com$/
+/** The domains whose hosts Countersign answers for under `countersign exec`. */
+export const TWILIO_DOMAINS = ['twilio.com', 'twil.io']
 
-/** Whether a `Host` header (without port) names a host of Twilio's, as it does under `countersign exec`. */
-export const isTwilioHost = (host: string) => TWILIO_HOST.test(host)
+/** Whether a host name, in lower case and without port, is one of Twilio's. */
+export function isTwilioHost(host: string): boolean {
+  return TWILIO_DOMAINS.some((domain) => host === domain || host.endsWith(`.${domain}`))
+}
 
 /** A Twilio host → that host; else the configured public address; else what the request itself says. */
 export function urlsOf(host: string, secure: boolean, publicUrl: string | undefined): Urls {
