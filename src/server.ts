@@ -37,11 +37,13 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     if (created) await createService(ctx, account.sid, { FriendlyName: FIRST_SERVICE })
     const secret = ctx.random.bytes(32).toString('hex')
     const app = buildApp(ctx, { tls, controlSecret: secret })
+    // Before anything can be queued: on SQLite it takes all leases for those of a process that is gone.
+    // Before the first request: on SQLite it frees all leases, and none of them may be in use.
+    await ctx.delivery.start()
     await app.listen({ host: config.host, port: config.port })
     const publicUrl = addressOf(app.server, tls !== undefined, config.host)
     const local = tls || !isLoopback(config.host) ? await listenLocally(app) : undefined
     const url = local ? addressOf(local, false, '127.0.0.1') : publicUrl
-    await ctx.delivery.start()
     const stopBackground = startBackground(ctx)
     const file = join(config.dataDir, SERVER_FILE)
     await writeFile(file, JSON.stringify({ url, secret, pid: process.pid }), { mode: 0o600 })
