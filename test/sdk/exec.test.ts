@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
-import { needs } from './exec/needs.ts'
+import { needs, needsPythonTwilio } from './exec/needs.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const COUNTERSIGN = join(ROOT, 'bin/countersign.ts')
@@ -123,9 +123,4 @@ async function execIn(dataDir: string, ...command: string[]): Promise<string> {
   ])
   assert.equal(status, 0, complaints)
   return out
-}
-
-function needsPythonTwilio(): { skip: string | false } {
-  const found = spawnSync('/usr/bin/python3', ['-c', 'import twilio']).status === 0
-  return { skip: !found && process.env.CI !== 'true' && 'needs python3-twilio' }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -5,6 +6,12 @@ import { delimiter, join } from 'node:path'
 export function needs(...programs: string[]): { skip: string | false } {
   const missing = programs.filter((program) => !isInstalled(program))
   return { skip: missing.length > 0 && process.env.CI !== 'true' && `needs ${missing.join(', ')}` }
+}
+
+/** The same for Debian's twilio-python, whose interpreter may not be the first of the PATH. */
+export function needsPythonTwilio(): { skip: string | false } {
+  const found = spawnSync('/usr/bin/python3', ['-c', 'import twilio']).status === 0
+  return { skip: !found && process.env.CI !== 'true' && 'needs python3-twilio' }
 }
 
 function isInstalled(program: string): boolean {

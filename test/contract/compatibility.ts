@@ -1,0 +1,22 @@
+/** What of the described API is built: for the tests that hold the code and the docs to it. */
+import { operations } from '../../src/app.ts'
+import type { Operation } from '../../src/http/operation.ts'
+import { type DescribedOperation, readDescription } from './description.ts'
+
+export interface Compatibility {
+  described: DescribedOperation
+  /** Ours; undefined where it is not built yet. */
+  built: Operation | undefined
+}
+
+/** The 57 operations of Verify v2, in the order of the description. */
+export function listCompatibility(): Compatibility[] {
+  return readDescription().operations.map((described) => ({
+    described,
+    built: operations.find((ours) => sameRoute(ours) === sameRoute(described)),
+  }))
+}
+
+/** Names of a path's parts are nobody's business: `/Services/{Sid}` is our `/Services/:ServiceSid`. */
+export const sameRoute = ({ method, path }: { method: string; path: string }) =>
+  `${method} ${path.replace(/\{\w+\}|:\w+/g, '*')}`
