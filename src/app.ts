@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -58,14 +59,18 @@ export function buildApp(
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    genReqId: () => `RQ${ctx.random.bytes(16).toString('hex')}`,
-    routerOptions: { maxParamLength: 500 },
+    genReqId: () => newRequestId(ctx),
+    // No longer part of a path passes the limit of the headers.
+    routerOptions: { maxParamLength: 16 * 1024 },
     // Longer than load balancers keep an idle connection.
     keepAliveTimeout: 75_000,
     requestTimeout: 15_000,
     forceCloseConnections: 'idle',
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) =>
+      answerBrokenRequest(ctx, error, socket),
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      answerUnrouted(ctx, error, request, reply),
     ...(tls && { http2: true, https: { ...tls, allowHTTP1: true, minVersion: 'TLSv1.2' } }),
   } as object) as FastifyInstance
 
@@ -88,7 +93,8 @@ export function buildApp(
   app.addHook('onRequest', async (request, reply) => {
     underWay++
     request.startedAtMs = ctx.clock.now()
-    const host = request.headers.host ?? ''
+    // HTTP/2 has its authority where HTTP/1.1 has its host.
+    const host = request.headers.host ?? String(request.headers[':authority'] ?? '')
     request.urls = urlsOf(host, tls !== undefined || ctx.config.tlsTerminatedByProxy, ctx.config.publicUrl)
     reply.header('twilio-request-id', request.id)
     reply.header('twilio-concurrent-requests', underWay)
@@ -96,15 +102,22 @@ export function buildApp(
     if (request.headers.origin !== undefined) allowOrigins(reply)
     if (request.method === 'OPTIONS') return reply.code(204).send()
     const path = pathOf(request.url)
-    if (OPEN_PATHS.has(path)) return
+    const product = productOf(host)
+    if (OPEN_PATHS.has(path) && product === undefined) return
     const { ServiceSid } = request.params as { ServiceSid?: string }
     request.accountSid = (await authenticate(ctx, request.headers.authorization, ServiceSid)).sid
-    const product = productOf(host)
     // One of Twilio's hosts has only its own paths.
     if (product !== undefined && !(product === 'verify' && path.startsWith('/v2/'))) throw fail.notFound(path)
   })
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
   app.addHook('onResponse', (request, reply, done) => {
     underWay--
+    // Kept alive, it would keep the process: only connections that were idle are closed with the server.
+    if (isClosing && request.raw.httpVersionMajor === 1) request.raw.socket.end()
     const status = reply.statusCode
     ctx.log.info(
       {
@@ -133,6 +146,8 @@ export function buildApp(
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(ctx, error, request, reply))
   return app
 }
+
+const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`
 
 const pathOf = (url: string) => {
   const query = url.indexOf('?')
@@ -175,8 +190,15 @@ function toApiError(error: FastifyError): ApiError {
   return fail.internal()
 }
 
+/** For a path that is broken percent-encoding: no hook has run. */
+function answerUnrouted(ctx: Context, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  reply.header('twilio-request-id', request.id)
+  answerError(ctx, error, request, reply)
+  ctx.log.info({ request_id: request.id, method: request.method, status: reply.statusCode }, 'request')
+}
+
 /** For what never became a request: the answer is written to the bare socket. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
+function answerBrokenRequest(ctx: Context, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
   const answer =
     error.code === 'HPE_HEADER_OVERFLOW'
@@ -184,9 +206,12 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: import('node:
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? fail.requestTimeout()
         : fail.invalidRequest('Malformed request')
+  const id = newRequestId(ctx)
+  ctx.log.info({ request_id: id, status: answer.status }, 'request')
   const body = JSON.stringify(errorBody(answer))
   socket.end(
     `HTTP/1.1 ${answer.status} ${answer.status === 400 ? 'Bad Request' : answer.message}\r\n` +
+      `twilio-request-id: ${id}\r\n` +
       `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
       `connection: close\r\n\r\n${body}`,
   )

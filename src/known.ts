@@ -1,5 +1,6 @@
 import type { Account } from './accounts/accounts/account.ts'
 import { findAccount, readRevisions } from './accounts/accounts/store.ts'
+import { isSid } from './storage/sid.ts'
 import type { Storage } from './storage/storage.ts'
 import type { Service } from './verify/services/service.ts'
 import { findService } from './verify/services/store.ts'
@@ -28,16 +29,17 @@ export function keepKnown(storage: Storage): Known {
     return value
   }
   return {
-    async account(sid, serviceSid) {
+    async account(sid, serviceSid = '') {
+      if (!isSid(sid)) return undefined
       if (storage.engine === 'postgres') {
-        const revisions = await readRevisions(storage.system.read, sid, serviceSid ?? '')
+        const revisions = await readRevisions(storage.system.read, sid, isSid(serviceSid) ? serviceSid : '')
         if (accounts.get(sid)?.revision !== revisions?.account) accounts.delete(sid)
-        if (serviceSid && services.get(serviceSid)?.revision !== revisions?.service)
-          services.delete(serviceSid)
+        if (services.get(serviceSid)?.revision !== revisions?.service) services.delete(serviceSid)
       }
       return accounts.get(sid) ?? keep(accounts, await findAccount(storage.system.read, sid))
     },
     async service(accountSid, sid) {
+      if (!isSid(sid)) return undefined
       const kept = services.get(sid)
       if (kept) return kept.accountSid === accountSid ? kept : undefined
       return keep(services, await findService(storage.read, accountSid, sid))

@@ -89,7 +89,7 @@ export async function compileOperation(op: Operation): Promise<Compiled> {
   }
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** Registers operations; every other method on one of their paths is 405. */
 export function registerOperations(

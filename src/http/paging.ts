@@ -56,6 +56,13 @@ function parseToken(token: string): Cursor {
   }
 }
 
+/** The place in the order just before (-1) or after (1) a sid. */
+const neighbour = (sid: string, by: bigint) =>
+  sid.slice(0, 2) +
+  BigInt.asUintN(128, BigInt(`0x${sid.slice(2)}`) + by)
+    .toString(16)
+    .padStart(32, '0')
+
 /**
  * One page of a list that is newest first, by keyset: rows that come and go never shift a page.
  * `list.url` is the absolute address of the list; `filters` stay in the addresses of its pages.
@@ -68,17 +75,13 @@ export async function readPage<T extends { sid: string }>(
   const size = query.PageSize ?? DEFAULT_PAGE_SIZE
   if (size > MAX_PAGE_SIZE) throw fail.pageSizeTooLarge()
   const number = query.Page ?? 0
-  let cursor = query.PageToken ? parseToken(query.PageToken) : undefined
+  const cursor = query.PageToken ? parseToken(query.PageToken) : undefined
   // One row more than fits tells whether there is a further page that way.
-  let rows = await read({ cursor, limit: size + 1 })
-  if (cursor?.direction === 'before' && rows.length === 0) {
-    cursor = undefined
-    rows = await read({ cursor, limit: size + 1 })
-  }
+  const rows = await read({ cursor, limit: size + 1 })
   const more = rows.length > size
   const backward = cursor?.direction === 'before'
   const items = backward ? rows.slice(0, size).reverse() : rows.slice(0, size)
-  const hasNext = backward ? items.length > 0 : more
+  const hasNext = backward || more
   const hasPrevious = backward ? more : cursor !== undefined
 
   const address = (page: number, token?: string) => {
@@ -90,10 +93,9 @@ export async function readPage<T extends { sid: string }>(
     if (token) search.set('PageToken', token)
     return `${list.url}?${search}`
   }
-  const first = items[0]
-  const last = items.at(-1)
-  // An empty page past the end still leads back, from the edge it was asked for.
-  const backFrom = first?.sid ?? cursor?.sid
+  // A page that was emptied meanwhile leads back, to the row that it was asked for from as well.
+  const backFrom = items[0]?.sid ?? (cursor && neighbour(cursor.sid, -1n))
+  const onFrom = items.at(-1)?.sid ?? (cursor && neighbour(cursor.sid, 1n))
   return {
     items,
     meta: {
@@ -101,7 +103,7 @@ export async function readPage<T extends { sid: string }>(
       page_size: size,
       first_page_url: address(0),
       previous_page_url: hasPrevious && backFrom ? address(Math.max(0, number - 1), `PB${backFrom}`) : null,
-      next_page_url: hasNext && last ? address(number + 1, `PA${last.sid}`) : null,
+      next_page_url: hasNext && onFrom ? address(number + 1, `PA${onFrom}`) : null,
       url: address(number, query.PageToken),
       key: list.key,
     },

@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts'
 import type { Channel, Outgoing, Provider, SendResult } from '../delivery/provider.ts'
-import { newSid } from '../storage/sid.ts'
-import { insertMessage, type StoredMessage } from './store.ts'
+import { sidCreatedAtMs } from '../http/paging.ts'
+import { sidPlacement } from '../storage/sid.ts'
+import { insertMessage, messageSid, type StoredMessage } from './store.ts'
 
 /** A message that the virtual phone received. */
 export interface InboxMessage {
@@ -17,16 +18,15 @@ export interface InboxMessage {
   createdAtMs: number
 }
 
-type World = Pick<Context, 'clock' | 'random' | 'vault' | 'hash' | 'placementOf'>
+type World = Pick<Context, 'clock' | 'vault'>
 
 /** The built-in provider: takes every message and keeps it, sealed, for whoever may read the account's codes. */
 export interface Inbox extends Provider {
-  /** Calls `wake` at each message to the recipient until the returned function is called. */
-  watch(recipientHash: Buffer, wake: () => void): () => void
+  /** Calls `wake` at each message of the account to the recipient until the returned function is called. */
+  watch(accountSid: string, to: string, wake: () => void): () => void
 }
 
-export const recipientHash = ({ hash }: Pick<Context, 'hash'>, accountSid: string, to: string) =>
-  hash('inbox', accountSid, to.toLowerCase()).subarray(0, 16)
+const watchKey = (accountSid: string, to: string) => `${accountSid} ${to.toLowerCase()}`
 
 const sealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/message`
 
@@ -38,10 +38,7 @@ export function openInbox(world: World): Inbox {
     idempotent: false,
     async send(message: Outgoing): Promise<SendResult> {
       const { accountSid, to } = message
-      const createdAtMs = world.clock.now()
-      const placement = world.placementOf(accountSid, to)
-      const sid = newSid('IM', placement, createdAtMs, world.random)
-      const hash = recipientHash(world, accountSid, to)
+      const sid = messageSid(message.attemptSid)
       const content = JSON.stringify({
         to,
         from: message.email?.from ?? null,
@@ -50,28 +47,27 @@ export function openInbox(world: World): Inbox {
         code: message.code,
       })
       const stored: StoredMessage = {
-        placement,
+        placement: sidPlacement(sid),
         sid,
         accountSid,
         verificationSid: message.verificationSid,
-        recipientHash: hash,
         channel: message.channel,
         content: world.vault.seal(Buffer.from(content), sealedAs(accountSid, sid)),
-        createdAtMs,
+        createdAtMs: sidCreatedAtMs(sid),
       }
       return {
         outcome: 'accepted',
         messageId: sid,
         deliveredBy: (tx) => insertMessage(tx, stored),
         recorded() {
-          for (const wake of watchers.get(hash.toString('latin1')) ?? []) wake()
+          for (const wake of watchers.get(watchKey(accountSid, to)) ?? []) wake()
         },
       }
     },
     health: () => ({ state: 'up', sinceMs }),
     close: async () => {},
-    watch(hash, wake) {
-      const key = hash.toString('latin1')
+    watch(accountSid, to, wake) {
+      const key = watchKey(accountSid, to)
       const set = watchers.get(key) ?? new Set()
       watchers.set(key, set.add(wake))
       return () => {

@@ -1,8 +1,9 @@
 import type { Context } from '../context.ts'
 import { operation } from '../http/operation.ts'
 import { listOf, readPage } from '../http/paging.ts'
+import { attemptSlot } from '../verify/attempts/attempt.ts'
 import { parseAnyRecipient } from '../verify/verifications/recipient.ts'
-import { openMessage, recipientHash } from './inbox.ts'
+import { openMessage } from './inbox.ts'
 import { listMessages } from './store.ts'
 import { MessagesQuery, MessageWire, toMessageWire } from './wire.ts'
 
@@ -18,16 +19,17 @@ export const inboxOperations = [
     status: 200,
     reply: listOf('messages', MessageWire),
     handle: async (ctx, { accountSid, input, urls }) => {
-      const to = input.To && ((await parseAnyRecipient(input.To))?.to ?? input.To)
-      const hash = to ? recipientHash(ctx, accountSid, to) : undefined
+      const recipient = input.To ? await parseAnyRecipient(input.To) : undefined
+      // What is no recipient was sent nothing.
+      const slot = input.To ? attemptSlot(ctx, accountSid, recipient?.key ?? input.To) : undefined
       const list = { url: urls.base + PATH, key: 'messages', filters: { To: input.To } }
       const read = () =>
-        readPage(input, list, (page) => listMessages(ctx.storage.read, accountSid, hash, page))
+        readPage(input, list, (page) => listMessages(ctx.storage.read, accountSid, slot, page))
       let page = await read()
-      if (hash && input.Wait) {
+      if (recipient && input.Wait) {
         const untilMs = ctx.clock.now() + input.Wait * 1000
         while (page.items.length === 0 && ctx.clock.now() < untilMs) {
-          await nextMessage(ctx, hash, Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()))
+          await nextMessage(ctx, accountSid, recipient.to, Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()))
           page = await read()
         }
       }
@@ -40,7 +42,7 @@ export const inboxOperations = [
 ]
 
 /** Resolves at the recipient's next message here, or after `ms`. */
-function nextMessage({ inbox, clock }: Context, hash: Buffer, ms: number): Promise<void> {
+function nextMessage({ inbox, clock }: Context, accountSid: string, to: string, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const wake = () => {
       stopTimer()
@@ -48,6 +50,6 @@ function nextMessage({ inbox, clock }: Context, hash: Buffer, ms: number): Promi
       resolve()
     }
     const stopTimer = clock.after(ms, wake)
-    const stopWatching = inbox.watch(hash, wake)
+    const stopWatching = inbox.watch(accountSid, to, wake)
   })
 }

@@ -1,5 +1,5 @@
 import { sidFloor } from './sid.ts'
-import type { Storage } from './storage.ts'
+import { type Storage, sql } from './storage.ts'
 
 /** So that no unit of work keeps others waiting. */
 const BITE = 500
@@ -15,35 +15,24 @@ export async function prune(
 ): Promise<void> {
   for (let placement = 0; placement < placements; placement++) {
     const before = (prefix: string, ms: number) => sidFloor(prefix, placement, ms)
-    const verification = before('VE', verificationsBeforeMs)
-    const attempt = before('VL', verificationsBeforeMs)
-    const message = before('IM', inboxBeforeMs)
-    await inBites(() =>
-      system.write(
-        (tx) => tx.run`delete from verification where placement = ${placement} and sid in (select sid
-          from verification where placement = ${placement} and sid < ${verification} order by sid limit ${BITE})`,
-      ),
-    )
-    await inBites(() =>
-      system.write(
-        (
-          tx,
-        ) => tx.run`delete from handover where placement = ${placement} and attempt_sid in (select attempt_sid
-          from handover where placement = ${placement} and attempt_sid < ${attempt} order by attempt_sid limit ${BITE})`,
-      ),
-    )
-    await inBites(() =>
-      system.write(
-        (tx) => tx.run`delete from attempt where placement = ${placement} and sid in (select sid
-          from attempt where placement = ${placement} and sid < ${attempt} order by sid limit ${BITE})`,
-      ),
-    )
-    await inBites(() =>
-      system.write(
-        (tx) => tx.run`delete from inbox_message where placement = ${placement} and sid in (select sid
-          from inbox_message where placement = ${placement} and sid < ${message} order by sid limit ${BITE})`,
-      ),
-    )
+    for (const [table, sid, end] of [
+      [sql`verification`, sql`sid`, before('VE', verificationsBeforeMs)],
+      [sql`handover`, sql`attempt_sid`, before('VL', verificationsBeforeMs)],
+      [sql`attempt`, sql`sid`, before('VL', verificationsBeforeMs)],
+      [sql`inbox_message`, sql`sid`, before('IM', inboxBeforeMs)],
+    ] as const) {
+      await inBites(async () => {
+        const rows = await system.read.all<{ sid: string }>`select ${sid} as sid from ${table}
+          where placement = ${placement} and ${sid} < ${end} order by ${sid} limit ${BITE}`
+        const last = rows.at(-1)?.sid
+        if (last === undefined) return 0
+        // A range with two ends: of one that is open below PostgreSQL expects a third of the table.
+        return system.write(
+          (tx) =>
+            tx.run`delete from ${table} where placement = ${placement} and ${sid} > ${''} and ${sid} <= ${last}`,
+        )
+      })
+    }
   }
   await inBites(async () => {
     const rows = await system.read.all<{ placement: number; provider: string; message_id: string }>`

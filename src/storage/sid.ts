@@ -14,3 +14,6 @@ export function sidFloor(prefix: string, placement: number, createdAtMs: number)
 }
 
 export const sidPlacement = (sid: string) => Number.parseInt(sid.slice(2, 5), 16)
+
+/** What is no sid is in no table, and need not be looked for: PostgreSQL would refuse a NUL. */
+export const isSid = (text: string) => /^[A-Z]{2}[0-9a-f]{32}$/.test(text)

@@ -40,6 +40,22 @@ export function fakeClock(startMs = Date.parse('2026-11-20T12:00:00Z')): FakeClo
   }
 }
 
+/** A clock without timers: days pass at once, and without the queue's look each second. */
+export interface TimerlessClock extends Clock {
+  pass(ms: number): void
+}
+
+export function timerlessClock(startMs = Date.parse('2026-11-20T12:30:00Z')): TimerlessClock {
+  let now = startMs
+  return {
+    now: () => now,
+    after: () => () => {},
+    pass(ms) {
+      now += ms
+    },
+  }
+}
+
 function assertFinite(end: number, by: string): void {
   if (!Number.isFinite(end)) throw new Error(`not a length of time: ${by}`)
 }

@@ -14,7 +14,7 @@ import { type Context, closeContext, openContext, systemClock } from '../../src/
 import type { Log } from '../../src/log.ts'
 import type { Observe } from '../../src/storage/storage.ts'
 import { createService } from '../../src/verify/services/service.ts'
-import { checkExchange } from '../contract/exchange.ts'
+import { watchExchanges } from '../contract/exchange.ts'
 
 export interface Reply {
   status: number
@@ -82,6 +82,7 @@ export async function testServer(
   const authToken = openAuthToken(ctx, account)
   const { sid: serviceSid } = await createService(ctx, account.sid, { FriendlyName: 'Test' })
   const app = buildApp(ctx, { controlSecret: 'not used' })
+  const checkExchanges = watchExchanges(app)
   await ctx.delivery.start()
   const own = basic(account.sid, authToken)
 
@@ -103,7 +104,7 @@ export async function testServer(
       ...(payload !== undefined && { payload }),
     })
     const body = reply.body === '' ? undefined : reply.json()
-    checkExchange({ method, url, form: payload, status: reply.statusCode, body })
+    checkExchanges()
     return { status: reply.statusCode, body, headers: reply.headers }
   }
 
@@ -135,6 +136,7 @@ export async function testServer(
       await closeContext(ctx)
       await database.drop()
       rmSync(dataDir, { recursive: true, force: true })
+      checkExchanges()
     },
   }
   return server

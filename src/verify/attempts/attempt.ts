@@ -53,5 +53,11 @@ export interface Attempt {
   updatedAtMs: number
 }
 
+/** How many attempts were made, and how many of them led to an approval. */
+export interface Tally {
+  total: number
+  converted: number
+}
+
 export const attemptSlot = (ctx: Context, accountSid: string, recipientKey: string) =>
   ctx.hash('attempts', accountSid, recipientKey).subarray(0, 16)

@@ -1,7 +1,7 @@
 import { keyset, type PageRequest } from '../../storage/keyset.ts'
 import { sidPlacement } from '../../storage/sid.ts'
 import { type Clause, type Read, sql, type Tx, where } from '../../storage/storage.ts'
-import type { Attempt, MessageSpec } from './attempt.ts'
+import type { Attempt, MessageSpec, Tally } from './attempt.ts'
 
 export const HOUR_MS = 3_600_000
 /** How many of a number's characters the hours are kept apart by: `+` and six digits. */
@@ -83,10 +83,12 @@ export async function listDue(read: Read, channel: string, nowMs: number, limit:
   return rows.map(toAttempt)
 }
 
+// Below, `coalesce`: PostgreSQL may take `due_at = …` for a reason to walk the index of all that are due.
+
 /** Takes a row until `untilMs`, unless another node was first. Changes one row or none. */
 export const lease = (tx: Tx, a: Attempt, untilMs: number) =>
   tx.run`update attempt set due_at = ${untilMs}
-    where placement = ${a.placement} and sid = ${a.sid} and due_at = ${a.dueAtMs}`
+    where placement = ${a.placement} and sid = ${a.sid} and coalesce(due_at, 0) = ${a.dueAtMs}`
 
 /** For the start on SQLite: nobody else can hold a row. */
 export const freeLeases = (tx: Tx, channel: string, nowMs: number) =>
@@ -97,7 +99,7 @@ export const updateTry = (tx: Tx, a: Attempt, leasedUntilMs: number | null) =>
   tx.run`update attempt set status = ${a.status}, provider = ${a.provider}, error_code = ${a.errorCode},
       queue = ${a.dueAtMs === null ? null : a.channel}, due_at = ${a.dueAtMs}, tries = ${a.tries},
       updated_at = ${a.updatedAtMs}
-    where placement = ${a.placement} and sid = ${a.sid} and due_at = ${leasedUntilMs}`
+    where placement = ${a.placement} and sid = ${a.sid} and coalesce(due_at, 0) = ${leasedUntilMs}`
 
 export const updateMessageStatus = (tx: Tx, a: Attempt) =>
   tx.run`update attempt set status = ${a.status}, error_code = ${a.errorCode}, updated_at = ${a.updatedAtMs}
@@ -118,8 +120,8 @@ export interface AttemptFilter {
 }
 
 const matches = (accountSid: string, f: AttemptFilter): (Clause | undefined)[] => [
-  sql`account_sid = ${accountSid}`,
-  f.slot && sql`slot = ${f.slot}`,
+  // As an expression where the slot decides: without statistics SQLite would walk all attempts of the account.
+  f.slot ? sql`slot = ${f.slot} and account_sid || '' = ${accountSid}` : sql`account_sid = ${accountSid}`,
   f.createdAfterMs === undefined ? undefined : sql`created_at >= ${f.createdAfterMs}`,
   f.createdBeforeMs === undefined ? undefined : sql`created_at < ${f.createdBeforeMs}`,
   f.country === undefined ? undefined : sql`country = ${f.country}`,
@@ -127,7 +129,9 @@ const matches = (accountSid: string, f: AttemptFilter): (Clause | undefined)[] =
   f.serviceSid === undefined ? undefined : sql`service_sid = ${f.serviceSid}`,
   f.verificationSid === undefined ? undefined : sql`verification_sid = ${f.verificationSid}`,
   f.converted === undefined ? undefined : sql`converted = ${f.converted ? 1 : 0}`,
-  f.prefix === undefined ? undefined : sql`substr(recipient, 1, ${f.prefix.length}) = ${f.prefix}`,
+  f.prefix === undefined
+    ? undefined
+    : sql`channel <> 'email' and substr(recipient, 1, ${f.prefix.length}) = ${f.prefix}`,
 ]
 
 /** A page of attempts, newest first. */
@@ -136,11 +140,6 @@ export async function listAttempts(read: Read, accountSid: string, filter: Attem
   const rows = await read.all<Row>`
     select * from attempt ${where([...matches(accountSid, filter), edge])} ${order} limit ${page.limit}`
   return rows.map(toAttempt)
-}
-
-export interface Tally {
-  total: number
-  converted: number
 }
 
 /** Counts attempts one by one. */

@@ -1,5 +1,6 @@
 import type { Context } from '../../context.ts'
 import { readProgress, writeProgress } from '../../storage/progress.ts'
+import type { Tally } from './attempt.ts'
 import {
   type AttemptFilter,
   countAttempts,
@@ -8,7 +9,6 @@ import {
   foldHour,
   HOUR_MS,
   PREFIX_LENGTH,
-  type Tally,
 } from './store.ts'
 
 const JOB = 'fold attempts'

@@ -1,8 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { isoDate, isoSeconds, nullable, optional, pageQuery, sid } from '../../http/schema.ts'
 import type { Urls } from '../../http/urls.ts'
-import type { Attempt, MessageStatus } from './attempt.ts'
-import type { Tally } from './store.ts'
+import type { Attempt, MessageStatus, Tally } from './attempt.ts'
 
 const channel = Type.String({ pattern: '^(sms|call|email|whatsapp|rbm)?$' })
 const filters = {

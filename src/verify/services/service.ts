@@ -153,12 +153,17 @@ function change(settings: Settings, input: ServiceInput): Settings {
 
 /** Throws 60200 naming what is wrong, 60204 for what is not built. */
 export async function createService(ctx: Context, accountSid: string, input: ServiceInput): Promise<Service> {
+  const service = makeService(ctx, accountSid, input)
+  await ctx.storage.write((tx) => insertService(tx, service))
+  return service
+}
+
+/** A service that is not stored yet. Throws as `createService` does. */
+export function makeService(ctx: Context, accountSid: string, input: ServiceInput): Service {
   const settings = change(DEFAULTS, input)
   const now = ctx.clock.now()
   const sid = newSid('VA', 0, now, ctx.random)
-  const service: Service = { sid, accountSid, settings, revision: 1, createdAtMs: now, updatedAtMs: now }
-  await ctx.storage.write((tx) => insertService(tx, service))
-  return service
+  return { sid, accountSid, settings, revision: 1, createdAtMs: now, updatedAtMs: now }
 }
 
 /** Throws 20404. `path` is what the 404 names. */

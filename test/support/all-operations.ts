@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { recordReceipt } from '../../src/delivery/receipts.ts'
+import { runBackground } from '../../src/operations/background.ts'
+import { sidPlacement } from '../../src/storage/sid.ts'
+import { findQueued, lease, listDue } from '../../src/verify/attempts/store.ts'
+import type { TimerlessClock } from './clock.ts'
+import { freshNumber, type TestServer } from './server.ts'
+
+const DAY_MS = 86_400_000
+
+/** Asks for everything that the API does, in all its branches that reach the database, and prunes what it left; takes weeks. */
+export async function runAllOperations(server: TestServer, clock: TimerlessClock): Promise<void> {
+  const { ctx, serviceSid } = server
+  const paged = async (path: string) => {
+    const separator = path.includes('?') ? '&' : '?'
+    const first = await server.get(`${path}${separator}PageSize=1`)
+    assert.equal(first.status, 200)
+    const next = await server.get(first.body.meta.next_page_url.replace('http://localhost:8080', ''))
+    await server.get(next.body.meta.previous_page_url.replace('http://localhost:8080', ''))
+  }
+
+  const { sid: other } = (await server.post('/v2/Services', { FriendlyName: 'Other' })).body
+  await server.post(`/v2/Services/${other}`, { CodeLength: 8 })
+  await server.get(`/v2/Services/${other}`)
+  await paged('/v2/Services')
+  await server.del(`/v2/Services/${other}`)
+
+  const [to, called, canceled, approved] = [freshNumber(), freshNumber(), freshNumber(), freshNumber()]
+  const started = (await server.start(to)).body
+  await server.start(to)
+  const code = await server.lastCode(to)
+  const verification = `/v2/Services/${serviceSid}/Verifications`
+  await server.get(`${verification}/${started.sid}`)
+  await server.get(`${verification}/${encodeURIComponent(to)}`)
+  await server.check(to, code === '000000' ? '000001' : '000000')
+  assert.equal((await server.check(to, code, { VerificationSid: started.sid })).body.status, 'approved')
+  for (let guess = 1; guess <= 6; guess++) {
+    if (guess === 1) await server.start(called, { Channel: 'call' })
+    await server.check(called, '0000')
+  }
+  await server.start(canceled)
+  await server.post(`${verification}/${encodeURIComponent(canceled)}`, { Status: 'canceled' })
+  const { sid } = (await server.start(approved)).body
+  await server.post(`${verification}/${sid}`, { Status: 'approved' })
+
+  await paged('/inbox/messages')
+  await server.get(`/inbox/messages?To=${encodeURIComponent(to)}`)
+
+  clock.pass(2 * DAY_MS)
+  await runBackground(ctx)
+  const day = 'DateCreatedAfter=2026-01-01T00:00:00Z&DateCreatedBefore=2027-01-01T00:00:00Z'
+  await paged('/v2/Attempts')
+  await paged(`/v2/Attempts?ChannelData.To=${encodeURIComponent(to)}`)
+  const filters = `${day}&Country=US&Channel=sms&VerifyServiceSid=${serviceSid}`
+  await server.get(`/v2/Attempts?${filters}&Status=converted&VerificationSid=${started.sid}`)
+  await server.get('/v2/Attempts/Summary')
+  await server.get(`/v2/Attempts/Summary?${filters}&DestinationPrefix=1415`)
+  const attemptSid = started.send_code_attempts[0].attempt_sid
+  await server.get(`/v2/Attempts/${attemptSid}`)
+  await server.get(`/delivery/attempts/${attemptSid}`)
+  await server.get('/readyz')
+  await recordReceipt(ctx, { providerId: 'carrier', messageId: 'unknown', state: 'delivered' })
+  // What the queue asks when a send has not succeeded at once.
+  const { system } = ctx.storage
+  await listDue(system.read, 'sms', ctx.clock.now(), 10)
+  const attempt = await findQueued(system.read, sidPlacement(attemptSid), attemptSid)
+  if (attempt) await system.write((tx) => lease(tx, attempt, ctx.clock.now()))
+  clock.pass(40 * DAY_MS)
+  await runBackground(ctx)
+}
