@@ -5,8 +5,8 @@ const MAX_WAITING_CREATES = 50
 
 /** What the requests about one recipient share while any of them is under way. */
 export interface Lane {
-  /** Until when the verification is known to have no guesses left. */
-  exhaustedUntilMs: number
+  /** The verification that is known to have no guesses left. */
+  exhausted: { sid: string; expiresAtMs: number } | undefined
 }
 
 interface OpenLane extends Lane {
@@ -35,10 +35,12 @@ export class RecipientLanes {
     return this.#take(slot, lane, work).finally(() => lane.creates--)
   }
 
-  /** Throws 60202 from memory once the lane has seen that no guesses are left. */
-  check<T>(slot: string, work: (lane: Lane) => Promise<T>): Promise<T> {
+  /** Throws 60202 from memory once the lane has seen that no guesses are left; `sid` where the check names one. */
+  check<T>(slot: string, sid: string | undefined, work: (lane: Lane) => Promise<T>): Promise<T> {
     return this.#take(slot, this.#enter(slot), (lane) => {
-      if (this.#clock.now() < lane.exhaustedUntilMs) throw fail.maxChecks()
+      const { exhausted } = lane
+      const isMeant = exhausted && (sid === undefined || sid === exhausted.sid)
+      if (isMeant && this.#clock.now() < exhausted.expiresAtMs) throw fail.maxChecks()
       return work(lane)
     })
   }
@@ -51,7 +53,7 @@ export class RecipientLanes {
   #enter(slot: string): OpenLane {
     let lane = this.#lanes.get(slot)
     if (!lane) {
-      lane = { tail: Promise.resolve(), under: 0, creates: 0, exhaustedUntilMs: 0 }
+      lane = { tail: Promise.resolve(), under: 0, creates: 0, exhausted: undefined }
       this.#lanes.set(slot, lane)
     }
     return lane
