@@ -112,6 +112,7 @@ export function buildApp(
   let isClosing = false
   app.addHook('preClose', (done) => {
     isClosing = true
+    ctx.inbox.endWaits()
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {

@@ -12,7 +12,8 @@ import type { RunningServer } from './intercept/environment.ts'
 import type { Log } from './log.ts'
 import { startBackground } from './operations/background.ts'
 import { CONTROL_PATH, type Credentials, readFirstCredentials } from './operations/control.ts'
-import { createService } from './verify/services/service.ts'
+import { makeService } from './verify/services/service.ts'
+import { insertService } from './verify/services/store.ts'
 import { loadNumberingPlans } from './verify/verifications/recipient.ts'
 
 const FIRST_SERVICE = 'Countersign'
@@ -33,8 +34,9 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
   const tls = await readTls(config)
   const ctx = await openContext(config, log)
   try {
-    const { account, created } = await ensureFirstAccount(ctx)
-    if (created) await createService(ctx, account.sid, { FriendlyName: FIRST_SERVICE })
+    const { created } = await ensureFirstAccount(ctx, (tx, { sid }) =>
+      insertService(tx, makeService(ctx, sid, { FriendlyName: FIRST_SERVICE })),
+    )
     const secret = ctx.random.bytes(32).toString('hex')
     const app = buildApp(ctx, { tls, controlSecret: secret })
     // Before anything can be queued: on SQLite it takes all leases for those of a process that is gone.
@@ -96,8 +98,11 @@ export async function readServerFile(dataDir: string): Promise<{ url: string; se
   }
 }
 
-/** One JSON line an event, on standard error: standard output is for what a person asked for. */
-function makeLog({ logLevel }: Config): Log {
+/**
+ * One JSON line an event, on standard error: standard output is for what a person asked for. Written four times a
+ * second, or by 4 KB, and at the end.
+ */
+export function makeLog({ logLevel }: Config): Log {
   return pino(
     {
       level: logLevel,
@@ -114,7 +119,7 @@ function makeLog({ logLevel }: Config): Log {
         }),
       },
     },
-    destination({ fd: 2, sync: false }),
+    destination({ fd: 2, sync: false, minLength: 4_096, periodicFlush: 250 }),
   )
 }
 

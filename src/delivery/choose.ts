@@ -8,6 +8,8 @@ const CONFIG_ERRORS_IN_A_ROW = 5
 const OPEN_MS = 15_000
 const MAX_OPEN_MS = 300_000
 const TRIALS = 3
+/** Until the trials have told how the provider is. */
+const TRIAL_MS = 1_000
 
 /**
  * Keeps traffic away from a provider that fails: opens at 20 calls a minute with half of them errors, or at five
@@ -28,27 +30,29 @@ export class Circuit {
     this.#clock = clock
   }
 
-  /** 0 while calls may pass, else when the next may. */
-  get closedUntilMs(): number {
+  /** How long no call may pass, in ms; 0 while calls may. */
+  get waitMs(): number {
     if (this.#opened === 0) return 0
-    if (this.#clock.now() < this.#openUntilMs) return this.#openUntilMs
-    return this.#trials < TRIALS ? 0 : this.#openUntilMs + OPEN_MS
+    const openMs = this.#openUntilMs - this.#clock.now()
+    if (openMs > 0) return openMs
+    return this.#trials < TRIALS ? 0 : TRIAL_MS
   }
 
-  /** To be called for each call that passes. */
-  pass(): void {
-    if (this.#opened > 0) this.#trials++
-  }
-
-  record(result: SendResult): void {
-    const { outcome } = result
-    const isConfig = outcome === 'rejected' && (result.kind === 'config' || result.kind === 'funds')
-    const isError = outcome === 'busy' || outcome === 'unknown' || isConfig
-    if (this.#opened > 0) {
-      if (isError) this.#open()
-      else this.#close()
-      return
+  /** Begins a call; the returned function has to be given what came of it. */
+  begin(): (result: SendResult) => void {
+    const opened = this.#opened
+    if (opened > 0) this.#trials++
+    return (result) => {
+      // A call that is older than the circuit's state says nothing about it.
+      if (opened !== this.#opened) return
+      const isConfig = result.outcome === 'rejected' && (result.kind === 'config' || result.kind === 'funds')
+      const isError = result.outcome === 'busy' || result.outcome === 'unknown' || isConfig
+      if (opened > 0) return isError ? this.#open() : this.#close()
+      this.#count(isError, isConfig)
     }
+  }
+
+  #count(isError: boolean, isConfig: boolean): void {
     const now = this.#clock.now()
     if (now - this.#windowStartMs > WINDOW_MS) {
       this.#windowStartMs = now
@@ -58,8 +62,8 @@ export class Circuit {
     this.#calls++
     if (isError) this.#errors++
     this.#configErrors = isConfig ? this.#configErrors + 1 : 0
-    const failing = this.#calls >= MIN_CALLS && this.#errors * 2 >= this.#calls
-    if (failing || this.#configErrors >= CONFIG_ERRORS_IN_A_ROW) this.#open()
+    const isFailing = this.#calls >= MIN_CALLS && this.#errors * 2 >= this.#calls
+    if (isFailing || this.#configErrors >= CONFIG_ERRORS_IN_A_ROW) this.#open()
   }
 
   #open(): void {

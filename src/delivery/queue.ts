@@ -1,19 +1,26 @@
 import type { Context } from '../context.ts'
 import { maskRecipient } from '../log.ts'
+import type { Access } from '../storage/storage.ts'
 import type { Attempt } from '../verify/attempts/attempt.ts'
 import { freeLeases, lease, listDue, updateTry } from '../verify/attempts/store.ts'
+import { findService } from '../verify/services/store.ts'
 import { openCode } from '../verify/verifications/code.ts'
 import { findForSend } from '../verify/verifications/store.ts'
 import type { Route } from './choose.ts'
 import { composeMessage } from './compose.ts'
 import { CHANNELS, type Channel, type SendResult } from './provider.ts'
 import { bindReceipts, UNKNOWN_ERROR } from './receipts.ts'
+import { groupWrites } from './records.ts'
 import { insertHandover } from './store.ts'
 
 /** How long the node that took a row has it for itself: longer than a provider may take. */
 export const LEASE_MS = 15_000
 const PROVIDER_TIMEOUT_MS = 10_000
+/** How long after its time-out a provider may still say what became of the message. */
+const GRACE_MS = 2_000
 const SWEEP_MS = 1_000
+/** While there is more than one sweep may take. */
+const BUSY_SWEEP_MS = 50
 const MAX_WAITING = 1_000
 const MAX_UNDER_WAY = 256
 const BACKOFF_MS = 500
@@ -47,6 +54,7 @@ export class DeliveryQueue {
   readonly #ctx: Context
   readonly #routes: ReadonlyMap<Channel, Route[]>
   readonly #lanes = new Map<Channel, Lane>(CHANNELS.map((channel) => [channel, { waiting: [], underWay: 0 }]))
+  readonly #writeRecord: Access['write']
   readonly #idle = new Set<() => void>()
   #stopSweeper = () => {}
   #sweeping: Promise<void> = Promise.resolve()
@@ -55,6 +63,7 @@ export class DeliveryQueue {
   constructor(ctx: Context, routes: ReadonlyMap<Channel, Route[]>) {
     this.#ctx = ctx
     this.#routes = routes
+    this.#writeRecord = groupWrites(ctx.storage)
   }
 
   serves(channel: Channel): boolean {
@@ -69,7 +78,7 @@ export class DeliveryQueue {
         for (const channel of CHANNELS) await freeLeases(tx, channel, clock.now())
       })
     }
-    this.#scheduleSweep()
+    this.#scheduleSweep(SWEEP_MS)
   }
 
   /** Takes a message whose row was committed in this turn, its lease held by this node. */
@@ -86,8 +95,9 @@ export class DeliveryQueue {
     if (this.#underWay() > 0) await new Promise<void>((resolve) => this.#idle.add(resolve))
   }
 
-  /** Resolves when nothing waits or is under way here. For tests and the benchmark. */
+  /** Resolves when no sweep runs and nothing waits or is under way here. For tests and the benchmark. */
   async drained(): Promise<void> {
+    await this.#sweeping
     while (this.#underWay() > 0) await new Promise<void>((resolve) => this.#idle.add(resolve))
   }
 
@@ -130,31 +140,44 @@ export class DeliveryQueue {
   async #deliver({ attempt, code }: Job): Promise<void> {
     let held = attempt
     let last: SendResult | undefined
-    let mayWorkLater = false
+    /** Until one of the providers may be asked again. */
+    let waitMs = Number.POSITIVE_INFINITY
     for (const { provider, circuit } of this.#routes.get(attempt.channel) ?? []) {
-      if (circuit.closedUntilMs > 0) {
-        mayWorkLater = true
+      if (circuit.waitMs > 0) {
+        waitMs = Math.min(waitMs, circuit.waitMs)
         continue
       }
-      // Waited longer than the lease: another node may have it by now.
-      if (held.dueAtMs === null || this.#ctx.clock.now() >= held.dueAtMs) return
-      const text = (last ? undefined : code) ?? (await this.#readCode(held))
-      if (text === undefined) return this.#update(held, { status: 'canceled', dueAtMs: null })
-      circuit.pass()
-      last = await this.#handOver(provider, held, text)
-      circuit.record(last)
-      held = await this.#record(held, provider.id, last)
-      if (held.dueAtMs === null) return
-      if (last.outcome !== 'rejected' || last.kind === 'config' || last.kind === 'funds') mayWorkLater = true
+      const leased = await this.#extendLease(held)
+      if (!leased) return
+      const text = (last ? undefined : code) ?? (await this.#readCode(leased))
+      if (text === undefined) return this.#update(leased, { status: 'canceled', dueAtMs: null })
+      const report = circuit.begin()
+      last = await this.#handOver(provider, leased, text)
+      report(last)
+      const next = await this.#record(leased, provider.id, last)
+      if (!next || next.dueAtMs === null) return
+      held = next
+      waitMs = Math.min(waitMs, waitAfter(last, provider.idempotent))
     }
-    await this.#postpone(held, mayWorkLater, last)
+    await this.#postpone(held, waitMs, last)
+  }
+
+  /** Sees to it that the lease outlasts a hand-over. Undefined where another node took the row meanwhile. */
+  async #extendLease(held: Attempt): Promise<Attempt | undefined> {
+    const { clock, storage } = this.#ctx
+    const needed = clock.now() + PROVIDER_TIMEOUT_MS + GRACE_MS
+    if (held.dueAtMs !== null && held.dueAtMs > needed) return held
+    const dueAtMs = clock.now() + LEASE_MS
+    const taken = await storage.system.write((tx) => lease(tx, held, dueAtMs))
+    return taken === 1 ? { ...held, dueAtMs } : undefined
   }
 
   /** The code, if the verification still wants to be answered. */
   async #readCode(attempt: Attempt): Promise<string | undefined> {
     const v = await findForSend(this.#ctx.storage.system.read, attempt)
     if (v?.status !== 'pending' || !v.code || this.#ctx.clock.now() >= v.expiresAtMs) return undefined
-    const service = await this.#ctx.known.service(attempt.accountSid, attempt.serviceSid)
+    // Not from memory: another node may have deleted it.
+    const service = await findService(this.#ctx.storage.read, attempt.accountSid, attempt.serviceSid)
     return service && openCode(this.#ctx, v, v.code)
   }
 
@@ -162,10 +185,17 @@ export class DeliveryQueue {
     const { clock, log } = this.#ctx
     const startedAtMs = clock.now()
     const timeout = new AbortController()
-    const stopTimer = clock.after(PROVIDER_TIMEOUT_MS, () => timeout.abort())
+    let stopTimer = () => {}
+    // A provider that does not heed the signal must not hold its place for ever.
+    const givenUp = new Promise<SendResult>((resolve) => {
+      stopTimer = clock.after(PROVIDER_TIMEOUT_MS, () => {
+        timeout.abort()
+        stopTimer = clock.after(GRACE_MS, () => resolve({ outcome: 'unknown', code: 'timeout' }))
+      })
+    })
     let result: SendResult
     try {
-      result = await provider.send(composeMessage(attempt, code), timeout.signal)
+      result = await Promise.race([provider.send(composeMessage(attempt, code), timeout.signal), givenUp])
     } catch (error) {
       log.error({ provider: provider.id, attempt_sid: attempt.sid, err: error }, 'provider failed')
       result = { outcome: 'unknown', code: 'internal' }
@@ -187,8 +217,11 @@ export class DeliveryQueue {
     return result
   }
 
-  /** Keeps a hand-over and what it makes of the attempt, in one commit; renews the lease where it is not settled. */
-  async #record(held: Attempt, provider: string, result: SendResult): Promise<Attempt> {
+  /**
+   * Keeps a hand-over and what it makes of the attempt, in one commit; renews the lease where it is not settled.
+   * Undefined where another node took the row meanwhile.
+   */
+  async #record(held: Attempt, provider: string, result: SendResult): Promise<Attempt | undefined> {
     const now = this.#ctx.clock.now()
     const accepted = result.outcome === 'accepted' ? result : undefined
     const isBadNumber = result.outcome === 'rejected' && result.kind === 'bad_number'
@@ -201,8 +234,8 @@ export class DeliveryQueue {
       ...(accepted && { status: accepted.deliveredBy ? 'delivered' : 'sent' }),
       ...(isBadNumber && { status: 'failed', errorCode: ERROR_CODES.bad_number }),
     }
-    await this.#ctx.storage.system.write(async (tx) => {
-      await Promise.all([
+    const changed = await this.#writeRecord(async (tx) => {
+      const [changed] = await Promise.all([
         updateTry(tx, next, held.dueAtMs),
         insertHandover(tx, held, {
           n: next.tries,
@@ -217,18 +250,18 @@ export class DeliveryQueue {
       ])
       if (accepted && !accepted.deliveredBy)
         await bindReceipts(this.#ctx, tx, next, provider, accepted.messageId)
+      return changed
     })
     accepted?.recorded?.()
-    return next
+    return changed === 1 ? next : undefined
   }
 
   /** Nobody took it: exponential back-off with jitter while the code lives, then it has failed. */
-  async #postpone(held: Attempt, mayWorkLater: boolean, last: SendResult | undefined): Promise<void> {
+  async #postpone(held: Attempt, waitMs: number, last: SendResult | undefined): Promise<void> {
     const { clock, random } = this.#ctx
     const backoffMs = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** held.tries) * (0.5 + random.int(1000) / 1000)
-    const asked = last?.outcome === 'busy' ? (last.retryAfterMs ?? 0) : 0
-    const dueAtMs = clock.now() + Math.round(Math.max(backoffMs, asked))
-    if (mayWorkLater && dueAtMs < held.expiresAtMs) return this.#update(held, { dueAtMs })
+    const dueAtMs = clock.now() + Math.round(Math.max(backoffMs, waitMs))
+    if (dueAtMs < held.expiresAtMs) return this.#update(held, { dueAtMs })
     const errorCode = last?.outcome === 'rejected' ? ERROR_CODES[last.kind] : UNKNOWN_ERROR
     await this.#update(held, { status: 'failed', errorCode, dueAtMs: null })
   }
@@ -238,33 +271,51 @@ export class DeliveryQueue {
     await this.#ctx.storage.system.write((tx) => updateTry(tx, next, held.dueAtMs))
   }
 
-  #scheduleSweep(): void {
-    this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
-      if (this.#closed) return
+  #scheduleSweep(afterMs: number): void {
+    this.#stopSweeper = this.#ctx.clock.after(afterMs, () => {
       this.#sweeping = this.#sweep()
-        .catch((error: unknown) =>
-          this.#ctx.log.error({ err: error }, 'sweep failed; it will be tried again'),
-        )
-        .finally(() => {
-          if (!this.#closed) this.#scheduleSweep()
+        .catch((error: unknown) => {
+          this.#ctx.log.error({ err: error }, 'sweep failed; it will be tried again')
+          return SWEEP_MS
+        })
+        .then((nextMs) => {
+          if (!this.#closed) this.#scheduleSweep(nextMs)
         })
     })
   }
 
-  /** Takes due rows, but not of a channel that nobody would take them from: a dead carrier starves no other channel. */
-  async #sweep(): Promise<void> {
+  /**
+   * Takes due rows, but not of a channel that nobody would take them from: a dead carrier starves no other channel.
+   * Resolves to when to look again, in ms.
+   */
+  async #sweep(): Promise<number> {
     const { storage, clock } = this.#ctx
+    let nextMs = SWEEP_MS
     for (const [channel, lane] of this.#lanes) {
       const room = MAX_UNDER_WAY - lane.underWay
       const routes = this.#routes.get(channel) ?? []
       if (room <= 0 || lane.waiting.length > 0) continue
-      if (routes.length > 0 && routes.every(({ circuit }) => circuit.closedUntilMs > 0)) continue
+      if (routes.length > 0 && routes.every(({ circuit }) => circuit.waitMs > 0)) continue
       const due = await listDue(storage.system.read, channel, clock.now(), room)
-      for (const attempt of due) {
-        const untilMs = clock.now() + LEASE_MS
-        const taken = await storage.system.write((tx) => lease(tx, attempt, untilMs))
-        if (taken === 1) this.#enter({ attempt: { ...attempt, dueAtMs: untilMs } })
-      }
+      const dueAtMs = clock.now() + LEASE_MS
+      // All at once, so that they share a commit.
+      await Promise.all(
+        due.map(async (attempt) => {
+          const taken = await storage.system.write((tx) => lease(tx, attempt, dueAtMs))
+          if (taken === 1) this.#enter({ attempt: { ...attempt, dueAtMs } })
+        }),
+      )
+      if (due.length === room) nextMs = BUSY_SWEEP_MS
     }
+    return nextMs
   }
+}
+
+/** How long a provider is not to be asked for the same message again, in ms. */
+function waitAfter(result: SendResult, isIdempotent: boolean): number {
+  if (result.outcome === 'busy') return result.retryAfterMs ?? 0
+  // It may have arrived: who got it has time to use it, which cancels the rest.
+  if (result.outcome === 'unknown') return isIdempotent ? 0 : MAX_BACKOFF_MS
+  const isFinal = result.outcome === 'rejected' && result.kind !== 'config' && result.kind !== 'funds'
+  return isFinal ? Number.POSITIVE_INFINITY : 0
 }

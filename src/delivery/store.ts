@@ -61,16 +61,20 @@ interface KeyRow {
   code: string | null
 }
 
-/** Says whose receipts carry the key; gives back what was parked under it. */
+/** Says whose receipts carry the key; gives back what was parked under it, but not what an older owner was told. */
 export const bindReceiptKey = (tx: Tx, key: ReceiptKey, attemptSid: string, nowMs: number) =>
   tx.get<KeyRow>`insert into receipt_key (placement, provider, message_id, attempt_sid, created_at)
     values (${key.placement}, ${key.provider}, ${key.messageId}, ${attemptSid}, ${nowMs})
-    on conflict (placement, provider, message_id) do update set attempt_sid = excluded.attempt_sid
+    on conflict (placement, provider, message_id) do update set
+      attempt_sid = excluded.attempt_sid, created_at = excluded.created_at,
+      state = case when receipt_key.attempt_sid is null then receipt_key.state end,
+      code = case when receipt_key.attempt_sid is null then receipt_key.code end
     returning attempt_sid, state, code`
 
-/** Parks a receipt under its key; gives back whose it is, if that is known already. */
+/** Keeps a receipt under its key, if it says more than the last one; gives back whose it is, if that is known. */
 export const parkReceipt = (tx: Tx, key: ReceiptKey, receipt: Receipt, nowMs: number) =>
   tx.get<KeyRow>`insert into receipt_key (placement, provider, message_id, state, code, created_at)
     values (${key.placement}, ${key.provider}, ${key.messageId}, ${receipt.state}, ${receipt.code ?? null}, ${nowMs})
     on conflict (placement, provider, message_id) do update set state = excluded.state, code = excluded.code
+      where receipt_key.state is null or (receipt_key.state <> 'delivered' and excluded.state <> 'sent')
     returning attempt_sid, state, code`

@@ -24,6 +24,10 @@ type World = Pick<Context, 'clock' | 'vault'>
 export interface Inbox extends Provider {
   /** Calls `wake` at each message of the account to the recipient until the returned function is called. */
   watch(accountSid: string, to: string, wake: () => void): () => void
+  /** Wakes all who wait for a message, and has nobody wait from now on. */
+  endWaits(): void
+  /** False after `endWaits`. */
+  readonly mayWait: boolean
 }
 
 const watchKey = (accountSid: string, to: string) => `${accountSid} ${to.toLowerCase()}`
@@ -33,6 +37,7 @@ const sealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/mess
 export function openInbox(world: World): Inbox {
   const watchers = new Map<string, Set<() => void>>()
   const sinceMs = world.clock.now()
+  let mayWait = true
   return {
     id: 'inbox',
     idempotent: false,
@@ -66,6 +71,13 @@ export function openInbox(world: World): Inbox {
     },
     health: () => ({ state: 'up', sinceMs }),
     close: async () => {},
+    get mayWait() {
+      return mayWait
+    },
+    endWaits() {
+      mayWait = false
+      for (const wakes of watchers.values()) for (const wake of wakes) wake()
+    },
     watch(accountSid, to, wake) {
       const key = watchKey(accountSid, to)
       const set = watchers.get(key) ?? new Set()

@@ -28,7 +28,7 @@ export const inboxOperations = [
       let page = await read()
       if (recipient && input.Wait) {
         const untilMs = ctx.clock.now() + input.Wait * 1000
-        while (page.items.length === 0 && ctx.clock.now() < untilMs) {
+        while (page.items.length === 0 && ctx.inbox.mayWait && ctx.clock.now() < untilMs) {
           await nextMessage(ctx, accountSid, recipient.to, Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()))
           page = await read()
         }

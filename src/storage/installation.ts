@@ -1,7 +1,7 @@
 import type { Random } from '../clock.ts'
 import type { Secret } from '../secret.ts'
 import { loadKeyRing } from './key-ring.ts'
-import type { Storage } from './storage.ts'
+import type { Storage, Tx } from './storage.ts'
 import { createVault, indexHash, type Vault } from './vault.ts'
 
 interface Row {
@@ -19,6 +19,10 @@ export interface Installation {
   /** True where this start made the master key: other nodes need a copy of it. */
   madeKey: boolean
 }
+
+/** Keeps other nodes from doing what is done once until the unit ends. */
+export const lockInstallation = (tx: Tx, { forUpdate }: Storage) =>
+  tx.get`select id from installation where id = 1${forUpdate}`
 
 const INDEX_KEY = 'installation/index_key'
 
