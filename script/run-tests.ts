@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 /** A run with fewer tests has not found them all. Raise it with the suite. */
-const FLOOR = 300
+const FLOOR = 850
 
 const SUITE = ['--test', '--test-isolation=none', '--test-timeout=30000', '--test-reporter=spec']
 const FILES = '{src,test,script,bench}/**/*.test.ts'

@@ -62,6 +62,10 @@ export function buildApp(
     genReqId: () => newRequestId(ctx),
     // No longer part of a path passes the limit of the headers.
     routerOptions: { maxParamLength: 16 * 1024 },
+    // Its schemas are not used: without this it would load what compiles them.
+    schemaController: {
+      compilersFactory: { buildValidator: () => noCompiler, buildSerializer: () => noCompiler },
+    },
     // Longer than load balancers keep an idle connection.
     keepAliveTimeout: 75_000,
     requestTimeout: 15_000,
@@ -146,6 +150,10 @@ export function buildApp(
   })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(ctx, error, request, reply))
   return app
+}
+
+function noCompiler(): never {
+  throw new Error('operations compile their own schemas')
 }
 
 const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`

@@ -1,7 +1,8 @@
-import { type TSchema, Type } from 'typebox'
+import type { TSchema } from 'typebox'
 import type { Cursor, PageRequest } from '../storage/keyset.ts'
 import { fail } from './errors.ts'
 import { nullable } from './schema.ts'
+import { Type } from './type.ts'
 
 const DEFAULT_PAGE_SIZE = 50
 const MAX_PAGE_SIZE = 1000

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { isoSeconds, nullable, optional, pageQuery, sid } from '../http/schema.ts'
+import { Type } from '../http/type.ts'
 import type { InboxMessage } from './inbox.ts'
 
 export const MessagesQuery = Type.Object({

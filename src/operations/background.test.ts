@@ -67,6 +67,18 @@ test('what expires is written down as expired and its code erased; the rest stay
   }
 })
 
+test('codes that were given a longer life than is configured now are erased when that is over', async (t) => {
+  const { server, clock, startMany } = await serve(t, { COUNTERSIGN_CODE_TTL_SECONDS: '3600' })
+  await startMany(3, 'long')
+  const shorter = { ...server.ctx, config: { ...server.ctx.config, codeTtlSeconds: 600 } }
+  await clock.advance('11m')
+  await runBackground(shorter)
+  assert.deepEqual(new Set((await readRows(server)).map(({ status }) => status)), new Set(['pending']))
+  await clock.advance('50m')
+  await runBackground(shorter)
+  for (const { status, code } of await readRows(server)) assert.deepEqual([status, code], ['expired', null])
+})
+
 test('several nodes at once expire and prune what one would', async (t) => {
   const { server, clock, startMany } = await serve(t)
   await startMany(600, 'old')

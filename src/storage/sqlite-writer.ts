@@ -14,7 +14,9 @@ interface Job {
   pausesBefore: number
 }
 
-type Outcome = { job: Job; ok: true; value: unknown } | { job: Job; ok: false; error: unknown }
+type Outcome =
+  | { job: Job; ok: true; value: unknown }
+  | { job: Job; ok: false; error: unknown; wrote: boolean }
 
 const MAX_UNITS = 256
 const MAX_BATCH_MS = 5
@@ -23,8 +25,9 @@ const PAUSE_MS = 5
 const MAX_PAUSES = 1_000
 
 /**
- * Group commit: units that arrive in one turn of the event loop share one transaction and one fsync, each in its own
- * savepoint, so one that fails rolls back alone. No unit resolves before the commit returned.
+ * Group commit: units that arrive in one turn of the event loop share one transaction and one fsync. No unit resolves
+ * before the commit returned. One that fails rolls back alone: savepoints would keep a copy of each page that a unit
+ * touches, so a batch runs without them, and again with them if a unit fails that has written.
  */
 export function createWriter(db: DatabaseSync, committed: () => void) {
   const begin = db.prepare('begin immediate')
@@ -38,6 +41,8 @@ export function createWriter(db: DatabaseSync, committed: () => void) {
   let scheduled = false
   let closing = false
   let pauses = 0
+  /** The batch that comes next was rolled back because of one of its units: each gets a savepoint. */
+  let careful = false
   let idle: (() => void) | undefined
   /** Fails the unit that is running now. */
   let trip: ((error: Error) => void) | undefined
@@ -49,16 +54,17 @@ export function createWriter(db: DatabaseSync, committed: () => void) {
       const end = (outcome: Outcome) => {
         if (!tx.end()) return
         trip = undefined
-        settle(outcome.ok && tx.failure !== undefined ? { job, ok: false, error: tx.failure } : outcome)
+        settle(outcome.ok && tx.failure !== undefined ? failed(tx.failure) : outcome)
       }
-      trip = (error) => end({ job, ok: false, error })
+      const failed = (error: unknown): Outcome => ({ job, ok: false, error, wrote: tx.wrote })
+      trip = (error) => end(failed(error))
       try {
         job.unit(tx).then(
           (value) => end({ job, ok: true, value }),
-          (error) => end({ job, ok: false, error }),
+          (error) => end(failed(error)),
         )
       } catch (error) {
-        end({ job, ok: false, error })
+        end(failed(error))
       }
     })
   }
@@ -95,18 +101,22 @@ export function createWriter(db: DatabaseSync, committed: () => void) {
     }
   }
 
-  /** Runs jobs up to the caps. `lost` is set if the transaction itself cannot be kept. */
-  async function runBatch(): Promise<{ outcomes: Outcome[]; lost: unknown }> {
+  /**
+   * Runs jobs up to the caps. `lost` is set if the transaction itself cannot be kept; `spoiled` if it holds what a
+   * failed unit wrote.
+   */
+  async function runBatch(): Promise<{ outcomes: Outcome[]; lost: unknown; spoiled: boolean }> {
     const jobs = queue
     queue = []
     const outcomes: Outcome[] = []
     const startedMs = performance.now()
     let lost: unknown
+    let spoiled = false
     for (const job of jobs) {
       if (outcomes.length >= MAX_UNITS) break
       if (outcomes.length > 0 && performance.now() - startedMs > MAX_BATCH_MS) break
       try {
-        save.run()
+        if (careful) save.run()
         const outcome = await runUnit(job)
         outcomes.push(outcome)
         // A full disk and I/O errors can make SQLite give up the whole transaction, not the statement.
@@ -114,24 +124,28 @@ export function createWriter(db: DatabaseSync, committed: () => void) {
           lost = outcome.ok ? new Error('the transaction ended early') : outcome.error
           break
         }
-        if (!outcome.ok) undo.run()
-        release.run()
+        spoiled = !careful && !outcome.ok && outcome.wrote
+        if (spoiled) break
+        if (careful && !outcome.ok) undo.run()
+        if (careful) release.run()
       } catch (error) {
         lost = error
-        if (outcomes.at(-1)?.job !== job) outcomes.push({ job, ok: false, error })
+        if (outcomes.at(-1)?.job !== job) outcomes.push({ job, ok: false, error, wrote: false })
         break
       }
     }
     if (outcomes.length < jobs.length) queue = jobs.slice(outcomes.length).concat(queue)
-    return { outcomes, lost }
+    return { outcomes, lost, spoiled }
   }
 
   async function flush(): Promise<void> {
     if (!tryBegin()) return schedule(PAUSE_MS)
     await null // into the microtask queue, for the watch
     const endWatch = watch()
-    let { outcomes, lost } = await runBatch()
+    let { outcomes, lost, spoiled } = await runBatch()
     endWatch()
+    careful = spoiled
+    if (spoiled) return runAgain(outcomes)
     try {
       if (lost === undefined) commit.run()
     } catch (error) {
@@ -144,6 +158,12 @@ export function createWriter(db: DatabaseSync, committed: () => void) {
       else outcome.job.reject(outcome.error)
     }
     if (lost === undefined) committed()
+    schedule(0)
+  }
+
+  function runAgain(outcomes: Outcome[]): void {
+    queue = outcomes.map(({ job }) => job).concat(queue)
+    endLostTransaction()
     schedule(0)
   }
 
@@ -188,9 +208,12 @@ const isBusy = (error: unknown) => (error as { errcode?: number }).errcode === 5
 const unavailable = (error: unknown) =>
   error instanceof StorageUnavailable ? error : new StorageUnavailable(error)
 
+const isSelect = ([start]: TemplateStringsArray) => /^\s*select\b/i.test(start ?? '')
+
 /** A unit's view of the writer. After a failed statement it can only fail, as on PostgreSQL. */
 class UnitTx implements Tx {
   failure: unknown
+  wrote = false
   #open = true
   readonly #find: Find
 
@@ -201,6 +224,7 @@ class UnitTx implements Tx {
   get<R>(strings: TemplateStringsArray, ...values: Value[]): Promise<R | undefined> {
     try {
       const { statement, args } = this.#ready(strings, values)
+      if (!isSelect(strings)) this.wrote = true
       return Promise.resolve(statement.get(...args) as R | undefined)
     } catch (error) {
       return this.#fail(error)
@@ -210,6 +234,7 @@ class UnitTx implements Tx {
   all<R>(strings: TemplateStringsArray, ...values: Value[]): Promise<R[]> {
     try {
       const { statement, args } = this.#ready(strings, values)
+      if (!isSelect(strings)) this.wrote = true
       return Promise.resolve(statement.all(...args) as R[])
     } catch (error) {
       return this.#fail(error)
@@ -219,7 +244,9 @@ class UnitTx implements Tx {
   run(strings: TemplateStringsArray, ...values: Value[]): Promise<number> {
     try {
       const { statement, args } = this.#ready(strings, values)
-      return Promise.resolve(statement.run(...args).changes as number)
+      const changes = statement.run(...args).changes as number
+      if (changes > 0) this.wrote = true
+      return Promise.resolve(changes)
     } catch (error) {
       return this.#fail(error)
     }

@@ -31,13 +31,14 @@ const ids = async (storage: Storage) =>
 
 test('a unit that awaits anything but its tx fails at once, and the writer goes on', async () => {
   const storage = await openItems()
+  let nested = 0
   const foreign: (() => Promise<unknown>)[] = [
     () => sleep(0),
     () => turn(),
     () => new Promise<void>((resolve) => process.nextTick(resolve)),
     () => readFile(import.meta.filename),
     () => crypto.subtle.digest('SHA-256', new Uint8Array(8)),
-    () => put(storage, 500),
+    () => put(storage, 500 + nested++),
   ]
   const late: Promise<string>[] = []
   const units = foreign.map((wait, i) =>
@@ -59,9 +60,11 @@ test('a unit that awaits anything but its tx fails at once, and the writer goes 
     return 'fine'
   })
   assert.equal(await patient, 'fine')
-  const afterwards = foreign.map(() => 'tx used after its unit ended')
-  assert.deepEqual(await Promise.all(late), afterwards)
-  assert.deepEqual(await ids(storage), [500], 'only the nested write, a unit of its own, was kept')
+  // More than the units: neighbours of one that fails are run again.
+  assert.ok(late.length >= foreign.length)
+  assert.deepEqual(new Set(await Promise.all(late)), new Set(['tx used after its unit ended']))
+  const kept = Array.from({ length: nested }, (_, i) => 500 + i)
+  assert.deepEqual(await ids(storage), kept, 'only the nested writes, units of their own, were kept')
   await storage.close()
 })
 

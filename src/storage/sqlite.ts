@@ -23,7 +23,8 @@ export async function openSqlite(
   const db = openWriting(path)
   // After the writer: a read-only handle cannot make the shared-memory file.
   const reading = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  reading.exec('pragma temp_store=memory; pragma cache_size=-65536')
+  // Caches of 8 and 32 MB: beyond them the system's own serves as well, and memory is counted (docs/performance.md).
+  reading.exec('pragma temp_store=memory; pragma cache_size=-8192')
 
   const checkpointer = createCheckpointer(path, db)
   const writer = createWriter(db, checkpointer.committed)
@@ -96,7 +97,7 @@ function openWriting(path: string): DatabaseSync {
   const mode = db.prepare('pragma journal_mode=wal').get()
   if (mode?.journal_mode !== 'wal') throw new Error(`${path}: its file system cannot hold a write-ahead log`)
   // busy_timeout 0: SQLite's own wait would hold up the event loop; the writer waits without.
-  db.exec(`pragma synchronous=full; pragma foreign_keys=on; pragma temp_store=memory; pragma cache_size=-65536;
+  db.exec(`pragma synchronous=full; pragma foreign_keys=on; pragma temp_store=memory; pragma cache_size=-32768;
            pragma wal_autocheckpoint=0; pragma journal_size_limit=${LOG_BYTES}; pragma busy_timeout=0`)
   return db
 }

@@ -54,7 +54,10 @@ export interface Access {
   read: Read
   /** For reads that may touch more than 1,000 rows: off the main thread on SQLite. */
   scan: Read
-  /** Runs the unit, commits, resolves after the commit is durable. Inside, await only `tx`. */
+  /**
+   * Runs the unit, commits, resolves after the commit is durable. Inside, await only `tx`. A unit may be rolled back
+   * and run again, for reasons that are not its own: what it does beside its statements must bear that.
+   */
   write<T>(unit: Unit<T>): Promise<T>
 }
 
@@ -62,6 +65,11 @@ export interface Storage extends Access {
   readonly engine: 'sqlite' | 'postgres'
   /** Locks the rows a unit decides upon; empty on SQLite, where one writer exists. */
   readonly forUpdate: Fragment
+  /**
+   * Where one statement can change several tables (not on SQLite): such a statement, a unit of its own. For create and
+   * check only: it spares them `begin`, `commit` and their turns on the wire.
+   */
+  readonly fused?: Pick<Tx, 'get'>
   /** For what is not done for one tenant: sweeper, retention, log-in. The rest must name `account_sid`. */
   readonly system: Access
   /** Rejects when the database does not answer. Resolves to its clock, in ms since 1970. */

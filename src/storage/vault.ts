@@ -91,9 +91,8 @@ export function createVault(ring: KeyRing, activeKeyId: string, random: Random):
 
 /** A keyed hash (32 bytes) that stands for a value in an index: slots, placements, counters. No two lists of parts collide. */
 export function indexHash(indexKey: Uint8Array, ...parts: string[]): Buffer {
-  const hmac = createHmac('sha256', indexKey)
-  for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:${part}`)
-  return hmac.digest()
+  const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('')
+  return createHmac('sha256', indexKey).update(text).digest()
 }
 
 const deriveSubkey = (key: Buffer, salt: Buffer) =>

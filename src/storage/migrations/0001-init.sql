@@ -133,16 +133,16 @@ create table progress (
   primary key (job, part)
 );
 
+-- A message has the sid of its attempt, but for the letters: that finds those to one recipient (attempt_by_slot). An
+-- index of its own, in random order, would cost a third of all that the delivery writes.
 create table inbox_message (
   placement bigint not null,
   sid text not null,
   account_sid text not null,
   verification_sid text not null,
-  recipient_hash bytea not null,
   channel text not null,
   content bytea not null,
   created_at bigint not null,
   primary key (placement, sid)
 );
 create index inbox_by_account on inbox_message (account_sid, created_at, sid);
-create index inbox_by_recipient on inbox_message (recipient_hash, created_at, sid);

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { isoDate, isoSeconds, nullable, optional, pageQuery, sid } from '../../http/schema.ts'
+import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
 import type { Attempt, MessageStatus, Tally } from './attempt.ts'
 

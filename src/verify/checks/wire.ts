@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { isoSeconds, nullable, optional, sid } from '../../http/schema.ts'
+import { Type } from '../../http/type.ts'
 import type { Verification } from '../verifications/verification.ts'
 import { code } from '../verifications/wire.ts'
 

@@ -1,7 +1,7 @@
-import { Type } from 'typebox'
 import { operation } from '../../http/operation.ts'
 import { listOf, readPage } from '../../http/paging.ts'
 import { pageQuery } from '../../http/schema.ts'
+import { Type } from '../../http/type.ts'
 import { createService, deleteService, fetchService, updateService } from './service.ts'
 import { listServices } from './store.ts'
 import { CreateServiceBody, ServiceWire, toServiceWire, UpdateServiceBody } from './wire.ts'

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { isoSeconds, nullable, oneOf, optional, sid } from '../../http/schema.ts'
+import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
 import type { Service } from './service.ts'
 

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Context } from '../../context.ts'
 
 const sealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/code`
@@ -19,7 +19,7 @@ export const sealCode = (ctx: Context, { accountSid, sid }: Owner, code: string)
 export const openCode = (ctx: Context, { accountSid, sid }: Owner, sealed: Uint8Array) =>
   ctx.vault.open(sealed, sealedAs(accountSid, sid)).toString('utf8')
 
-const digest = (text: string) => createHash('sha256').update(text).digest()
+const digest = (text: string) => hash('sha256', text, 'buffer')
 
 /** Digests have one length, so that the comparison takes one time whatever is guessed. */
 export const sameCode = (a: string, b: string) => timingSafeEqual(digest(a), digest(b))

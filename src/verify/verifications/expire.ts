@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts'
 import { readProgress, writeProgress } from '../../storage/progress.ts'
 import { sidFloor } from '../../storage/sid.ts'
-import { expireBetween, findBiteEnd } from './store.ts'
+import { expireBetween, findBiteEnd, isAnyOpenBetween } from './store.ts'
 
 const JOB = 'expire verifications'
 
@@ -17,10 +17,14 @@ export async function expireVerifications({ storage, clock, config, placements }
     let from = (await readProgress(system.read, JOB, part)) ?? ''
     while (from < end) {
       const to = (await findBiteEnd(system.read, placement, from, end)) ?? end
-      await system.write(async (tx) => {
+      const isDone = await system.write(async (tx) => {
         await expireBetween(tx, placement, from, to, clock.now())
+        // Started under a longer life than is configured now: the next walk comes by here again.
+        if (await isAnyOpenBetween(tx, placement, from, to)) return false
         await writeProgress(tx, JOB, part, to)
+        return true
       })
+      if (!isDone) break
       from = to
     }
   }

@@ -11,7 +11,7 @@ import { insertAttempt } from '../attempts/store.ts'
 import { checkFriendlyName, fetchService, type Service } from '../services/service.ts'
 import { generateCode, openCode, sealCode } from './code.ts'
 import { parseRecipient, type Recipient } from './recipient.ts'
-import { insertVerification, takeOpen, updateSends } from './store.ts'
+import { insertStart, insertVerification, takeOpen, updateSends } from './store.ts'
 import { endVerification, isLive, laneOf, type Place, placeOf, type Verification } from './verification.ts'
 
 const MAX_SENDS = 5
@@ -33,6 +33,7 @@ export interface StartInput {
   AppHash?: string
   TemplateSid?: string
   TemplateCustomSubstitutions?: string
+  Templates?: string
   DeviceIp?: string
   EnableSnaClientToken?: boolean
   RiskCheck?: 'enable' | 'disable'
@@ -67,30 +68,43 @@ export async function startVerification(
   const plan = await planStart(ctx, service, input, path)
   const place = placeOf(ctx, service, plan.recipient.key)
   return ctx.lanes.create(laneOf(place), async (lane) => {
-    const { verification, attempt, code } = await ctx.storage.write(async (tx) => {
-      for (;;) {
-        const started = beginVerification(ctx, service, plan, place)
-        if (await insertVerification(tx, started.verification)) {
-          await insertAttempt(tx, started.attempt)
-          return started
-        }
-        const open = await takeOpen(tx, place, service, ctx.storage.forUpdate)
-        // Freed between the two statements: by another node.
-        if (!open) continue
-        if (!isLive(open, ctx.clock.now())) {
-          await endVerification(ctx, tx, open, 'expired')
-          continue
-        }
-        if (open.status === 'max_attempts_reached') throw fail.maxChecks()
-        if (open.sends.length >= MAX_SENDS) throw fail.maxSends()
-        const resent = sendAgain(ctx, service, plan, open)
-        await Promise.all([updateSends(tx, resent.verification), insertAttempt(tx, resent.attempt)])
-        return resent
-      }
-    })
-    lane.exhaustedUntilMs = 0
+    const { verification, attempt, code } =
+      (await startAtOnce(ctx, service, plan, place)) ?? (await startInUnit(ctx, service, plan, place))
+    lane.exhausted = undefined
     ctx.delivery.send(attempt, code)
     return verification
+  })
+}
+
+/** The hot path where the engine can: one statement. Undefined when another verification holds the slot. */
+async function startAtOnce(ctx: Context, service: Service, plan: Plan, place: Place) {
+  const { fused } = ctx.storage
+  if (!fused) return undefined
+  const started = beginVerification(ctx, service, plan, place)
+  return (await insertStart(fused, started.verification, started.attempt)) ? started : undefined
+}
+
+function startInUnit(ctx: Context, service: Service, plan: Plan, place: Place): Promise<Started> {
+  return ctx.storage.write(async (tx) => {
+    for (;;) {
+      const started = beginVerification(ctx, service, plan, place)
+      if (await insertVerification(tx, started.verification)) {
+        await insertAttempt(tx, started.attempt)
+        return started
+      }
+      const open = await takeOpen(tx, place, service, ctx.storage.forUpdate)
+      // Freed between the two statements: by another node.
+      if (!open) continue
+      if (!isLive(open, ctx.clock.now())) {
+        await endVerification(ctx, tx, open, 'expired')
+        continue
+      }
+      if (open.status === 'max_attempts_reached') throw fail.maxChecks()
+      if (open.sends.length >= MAX_SENDS) throw fail.maxSends()
+      const resent = sendAgain(ctx, service, plan, open)
+      await Promise.all([updateSends(tx, resent.verification), insertAttempt(tx, resent.attempt)])
+      return resent
+    }
   })
 }
 
@@ -218,9 +232,10 @@ function checkWhatIsNotBuilt({
   CustomMessage,
   TemplateSid,
   TemplateCustomSubstitutions,
+  Templates,
   ChannelConfiguration,
 }: StartInput) {
-  const asked = { CustomMessage, TemplateSid, TemplateCustomSubstitutions }
+  const asked = { CustomMessage, TemplateSid, TemplateCustomSubstitutions, Templates }
   for (const [name, value] of Object.entries(asked)) if (value) throw fail.unsupportedFeature(name)
   if (ChannelConfiguration?.template_id || ChannelConfiguration?.substitutions) {
     throw fail.unsupportedFeature('ChannelConfiguration templates')

@@ -92,22 +92,68 @@ export async function insertVerification(tx: Tx, v: Verification): Promise<boole
   return inserted === 1
 }
 
+/** Both rows of a start as one statement, where the engine can. False when another verification holds the slot. */
+export async function insertStart(fused: Pick<Tx, 'get'>, v: Verification, a: Attempt): Promise<boolean> {
+  const row = await fused.get<{ started: number }>`
+    with started as (
+      insert into verification
+        (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code, sends, checks,
+          amount, payee, lookup, tags, expires_at, created_at, updated_at)
+      values (${v.placement}, ${v.sid}, ${v.accountSid}, ${v.serviceSid}, ${v.slot}, ${v.recipient}, ${v.channel},
+        ${v.status}, 1, ${v.code}, ${JSON.stringify(v.sends)}, ${v.checks}, ${v.amount}, ${v.payee},
+        ${json(v.lookup)}, ${json(v.tags)}, ${v.expiresAtMs}, ${v.createdAtMs}, ${v.updatedAtMs})
+      on conflict (placement, slot) where open = 1 do nothing
+      returning placement, sid, account_sid, service_sid, recipient, channel, expires_at, created_at, updated_at
+    ), queued as (
+      insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel,
+        country, message, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
+      select placement, ${a.sid}, account_sid, service_sid, sid, ${a.slot}, recipient, channel,
+        ${a.country}, ${JSON.stringify(a.message)}, ${a.status}, 0, channel, ${a.dueAtMs}, ${a.tries}, expires_at,
+        created_at, updated_at from started
+    )
+    select count(*) as started from started`
+  return row?.started === 1
+}
+
+// In updates it is `open <> 0`: PostgreSQL may take `open = 1`, beside any key, for a reason to walk the index of all
+// that are open.
+
+/**
+ * An approval and its conversion as one statement, where the engine can. False when the verification is no longer
+ * what `before` says: another guess, another code, or an end came first.
+ */
+export async function approveUnchanged(fused: Pick<Tx, 'get'>, before: Verification, approved: Verification) {
+  const row = await fused.get<{ approved: number }>`
+    with approved as (
+      update verification set status = ${approved.status}, open = 0, code = null, updated_at = ${approved.updatedAtMs}
+      where placement = ${before.placement} and sid = ${before.sid} and account_sid = ${before.accountSid}
+        and open <> 0 and checks = ${before.checks} and code = ${before.code} and sends = ${JSON.stringify(before.sends)}
+      returning placement, account_sid, updated_at
+    ), converted as (
+      update attempt set converted = 1, updated_at = approved.updated_at from approved
+      where attempt.placement = approved.placement and attempt.sid = ${before.sends.at(-1)?.attemptSid ?? ''}
+        and attempt.account_sid = approved.account_sid
+    )
+    select count(*) as approved from approved`
+  return row?.approved === 1
+}
+
 /** After one more send: its channel, the code where it was replaced. */
 export const updateSends = (tx: Tx, v: Verification) =>
   tx.run`update verification set channel = ${v.channel}, code = ${v.code}, sends = ${JSON.stringify(v.sends)},
       amount = ${v.amount}, payee = ${v.payee}, tags = ${json(v.tags)}, updated_at = ${v.updatedAtMs}
-    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open = 1`
+    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open <> 0`
 
 /** After a wrong guess. */
 export const updateChecks = (tx: Tx, v: Verification) =>
   tx.run`update verification set checks = ${v.checks}, status = ${v.status}, updated_at = ${v.updatedAtMs}
-    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open = 1`
+    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open <> 0`
 
 /** Frees the slot and erases the code. Changes nothing if that was done before. */
 export const settleVerification = (tx: Tx, v: Verification) =>
   tx.run`update verification set status = ${v.status}, checks = ${v.checks}, open = 0, code = null,
       updated_at = ${v.updatedAtMs}
-    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open = 1`
+    where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open <> 0`
 
 // Expiry walks all tenants.
 
@@ -123,4 +169,10 @@ export async function findBiteEnd(read: Read, placement: number, from: string, e
 
 export const expireBetween = (tx: Tx, placement: number, from: string, to: string, nowMs: number) =>
   tx.run`update verification set status = 'expired', open = 0, code = null, updated_at = ${nowMs}
-    where placement = ${placement} and sid > ${from} and sid <= ${to} and open = 1 and expires_at <= ${nowMs}`
+    where placement = ${placement} and sid > ${from} and sid <= ${to} and open <> 0 and expires_at <= ${nowMs}`
+
+export async function isAnyOpenBetween(read: Read, placement: number, from: string, to: string) {
+  const row = await read.get`select sid from verification
+    where placement = ${placement} and sid > ${from} and sid <= ${to} and open <> 0 limit 1`
+  return row !== undefined
+}

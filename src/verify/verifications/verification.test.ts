@@ -137,6 +137,7 @@ describe('verifications', () => {
     ['a custom code where it is off', { CustomCode: '1234' }, 403, 60204, undefined],
     ['a custom message', { CustomMessage: 'hi' }, 403, 60204, undefined],
     ['a template', { TemplateSid: `HJ${'0'.repeat(32)}` }, 403, 60204, undefined],
+    ['templates', { Templates: '[]' }, 403, 60204, undefined],
     ['a payment where PSD2 is off', { Amount: '1', Payee: 'x' }, 403, 60204, undefined],
     ['an app hash by call', { Channel: 'call', AppHash: 'abcdefghijk' }, 400, 60602, undefined],
     ['a short app hash', { AppHash: 'abc' }, 400, 60200, 'Invalid parameter: AppHash'],

@@ -97,7 +97,13 @@ export const isLive = (v: Verification, nowMs: number) => v.open && nowMs < v.ex
 const isWanted = (v: Verification | undefined, at: Location, nowMs: number): v is Verification =>
   v !== undefined && isLive(v, nowMs) && (at.sid === undefined || at.sid === v.sid)
 
-/** The live verification at a location, its row taken until the unit ends. */
+/** The live verification at a location. */
+export async function findLive(ctx: Context, service: Service, at: Location) {
+  const v = await findOpen(ctx.storage.read, at, service)
+  return isWanted(v, at, ctx.clock.now()) ? v : undefined
+}
+
+/** The same, its row taken until the unit ends. */
 export async function takeLive(ctx: Context, tx: Tx, service: Service, at: Location) {
   const v = await takeOpen(tx, at, service, ctx.storage.forUpdate)
   return isWanted(v, at, ctx.clock.now()) ? v : undefined
@@ -115,8 +121,8 @@ export async function fetchVerification(
   const path = pathOf(serviceSid, segment)
   const service = await fetchService(ctx, accountSid, serviceSid, path)
   const at = await locate(ctx, service, nameOf(segment))
-  const v = at && (await findOpen(ctx.storage.read, at, service))
-  if (!at || !isWanted(v, at, ctx.clock.now())) throw fail.notFound(path)
+  const v = at && (await findLive(ctx, service, at))
+  if (!v) throw fail.notFound(path)
   return v
 }
 
@@ -141,10 +147,13 @@ export async function updateVerification(
       if (!v || (v.status !== 'pending' && status === 'approved')) throw fail.notFound(path)
       return endVerification(ctx, tx, v, status)
     })
-    lane.exhaustedUntilMs = 0
+    lane.exhausted = undefined
     return ended
   })
 }
+
+export const asEnded = (ctx: Context, v: Verification, status: 'approved' | 'canceled' | 'expired') =>
+  ({ ...v, status, open: false, code: null, updatedAtMs: ctx.clock.now() }) satisfies Verification
 
 /** Writes a final status: frees the slot, erases the code; an approval converts the newest send. */
 export async function endVerification(
@@ -153,7 +162,7 @@ export async function endVerification(
   v: Verification,
   status: 'approved' | 'canceled' | 'expired',
 ): Promise<Verification> {
-  const ended: Verification = { ...v, status, open: false, code: null, updatedAtMs: ctx.clock.now() }
+  const ended = asEnded(ctx, v, status)
   const newest = v.sends.at(-1)
   await Promise.all([
     settleVerification(tx, ended),

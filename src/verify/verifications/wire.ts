@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { isoSeconds, jsonText, nullable, oneOf, optional, sid } from '../../http/schema.ts'
+import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
 import type { Verification } from './verification.ts'
 
@@ -33,6 +34,7 @@ export const StartBody = Type.Object({
   AppHash: optional(Type.String({ pattern: '^([A-Za-z0-9+/]{11})?$' })),
   TemplateSid: optional(Type.String()),
   TemplateCustomSubstitutions: optional(Type.String()),
+  Templates: optional(Type.String()),
   DeviceIp: optional(Type.String()),
   EnableSnaClientToken: optional(Type.Boolean()),
   RiskCheck: optional(oneOf(['enable', 'disable'])),

@@ -1,0 +1,68 @@
+/** What was measured of one server on one database. Medians of rounds; shares are medians of each round's share. */
+export interface Row {
+  name: string
+  /** Verifications and attempts that were there before. */
+  rows: number
+  createPerSecond: number
+  checkPerSecond?: number
+  rawPerSecond: number
+  createOfRaw: number
+  checkOfRaw?: number
+  createOfPgbench?: number
+  checkOfPgbench?: number
+  /** At half of the load above. */
+  createP50Ms?: number
+  createP99Ms?: number
+  checkP50Ms?: number
+  checkP99Ms?: number
+  memoryMb?: number
+  rounds: object[]
+}
+
+const whole = (value: number | undefined) =>
+  value === undefined ? '–' : Math.round(value).toLocaleString('en')
+const percent = (value: number | undefined) => (value === undefined ? '–' : `${(value * 100).toFixed(0)} %`)
+const ms = (value: number | undefined) => (value === undefined ? '–' : value.toFixed(1))
+
+function print(head: string[], lines: string[][]): void {
+  console.log()
+  for (const line of [head, head.map(() => '---'), ...lines]) console.log(`| ${line.join(' | ')} |`)
+}
+
+export function printStart(starts: { name: string; healthMs: number; operationMs: number }[]): void {
+  print(
+    ['start to first 200, ms', '`/healthz`', 'an operation'],
+    starts.map(({ name, healthMs, operationMs }) => [name, whole(healthMs), whole(operationMs)]),
+  )
+}
+
+export function printTable(rows: Row[]): void {
+  print(
+    [
+      '',
+      'rows',
+      'create/s',
+      'of raw',
+      'of pgbench',
+      'check/s',
+      'of raw',
+      'of pgbench',
+      'create p50, p99 ms',
+      'check p50, p99 ms',
+      'MB',
+    ],
+    rows.map((row) => [
+      row.name,
+      whole(row.rows),
+      whole(row.createPerSecond),
+      percent(row.createOfRaw),
+      percent(row.createOfPgbench),
+      whole(row.checkPerSecond),
+      percent(row.checkOfRaw),
+      percent(row.checkOfPgbench),
+      `${ms(row.createP50Ms)}, ${ms(row.createP99Ms)}`,
+      `${ms(row.checkP50Ms)}, ${ms(row.checkP99Ms)}`,
+      whole(row.memoryMb),
+    ]),
+  )
+}

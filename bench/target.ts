@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const ROOT = `${import.meta.dirname}/..`
+export const ACCOUNT_SID = `AC${'a'.repeat(32)}`
+const AUTH_TOKEN = 'b'.repeat(32)
+export const AUTHORIZATION = `Basic ${Buffer.from(`${ACCOUNT_SID}:${AUTH_TOKEN}`).toString('base64')}`
+
+/** A server process under test. */
+export interface Target {
+  url: string
+  child: ChildProcess
+  stop(): Promise<void>
+}
+
+export interface Database {
+  dataDir: string
+  /** Without it: SQLite in the data directory. */
+  url?: string | undefined
+}
+
+const settings = ({ dataDir, url }: Database): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH,
+  PORT: '0',
+  COUNTERSIGN_DATA_DIR: dataDir,
+  COUNTERSIGN_ACCOUNT_SID: ACCOUNT_SID,
+  COUNTERSIGN_AUTH_TOKEN: AUTH_TOKEN,
+  ...(url && { DATABASE_URL: url }),
+})
+
+/** Starts `node <file>`, its log in the data directory, and resolves when it has printed where it listens. */
+async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Target> {
+  const logFile = join(env.COUNTERSIGN_DATA_DIR ?? tmpdir(), 'bench.log')
+  const log = openSync(logFile, 'a')
+  const child = spawn(process.execPath, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', log] })
+  closeSync(log)
+  process.once('exit', () => child.kill())
+  let said = ''
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout?.on('data', (chunk) => {
+      said += chunk
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said)
+      if (found) resolve(found[0])
+    })
+    child.once('exit', () =>
+      reject(new Error(`${args.join(' ')} ended: ${said}${readFileSync(logFile, 'utf8').slice(-500)}`)),
+    )
+  })
+  return {
+    url,
+    child,
+    async stop() {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+export const startRaw = () => start(['bench/raw.ts'], {})
+export const startCountersign = (database: Database) => start(['bin/server.ts'], settings(database))
+export const startWithoutCarrier = (database: Database) =>
+  start(['bench/without-carrier.ts'], settings(database))
+
+/** Peak memory of a process in MB, where the system tells it. */
+export function peakMemoryMb({ child }: Target): number | undefined {
+  try {
+    const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? []
+    return Number(kilobytes) / 1024
+  } catch {
+    return undefined
+  }
+}
+
+/** Milliseconds from the start of the process to its first 200: any, and the first of an operation. */
+export async function timeStart(args: string[], database: Database, serviceSid: string) {
+  const port = await findFreePort()
+  const startedMs = performance.now()
+  const child = spawn(process.execPath, args, {
+    env: { ...settings(database), PORT: String(port) },
+    stdio: 'ignore',
+  })
+  const until = async (path: string) => {
+    while ((await statusOf(port, path)) !== 200) await new Promise((resolve) => setTimeout(resolve, 2))
+    return performance.now() - startedMs
+  }
+  const healthMs = await until('/healthz')
+  const operationMs = await until(`/v2/Services/${serviceSid}`)
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+  return { healthMs, operationMs }
+}
+
+/** 0 where nobody answers. */
+function statusOf(port: number, path: string): Promise<number> {
+  return new Promise((resolve) => {
+    const asked = request(
+      { port, path, host: '127.0.0.1', headers: { authorization: AUTHORIZATION } },
+      (reply) => {
+        reply.resume()
+        reply.on('end', () => resolve(reply.statusCode ?? 0))
+      },
+    )
+    asked.on('error', () => resolve(0))
+    asked.end()
+  })
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  return typeof address === 'object' && address ? address.port : 0
+}
