@@ -70,6 +70,7 @@ export async function postgresBed(): Promise<PostgresBed> {
   await server.start()
   const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
   const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {}) // the server stops before it does
   await client.connect()
   const query = async <R>(text: string) => (await client.query(text)).rows[0] as R
   const show = async (name: string) =>

@@ -59,7 +59,7 @@ export function load(bed: Bed, targets: Target[], serviceSid: string) {
 
   /** Resolves when no message waits to be sent. */
   async function queueEmpty(): Promise<void> {
-    const untilMs = performance.now() + 60_000
+    const untilMs = performance.now() + 120_000
     while ((await bed.query<{ n: number }>(WAITING)).n > 0) {
       if (performance.now() > untilMs) throw new Error('the queue does not get empty')
       await new Promise((resolve) => setTimeout(resolve, 20))

@@ -33,11 +33,11 @@ const settings = ({ dataDir, url }: Database): NodeJS.ProcessEnv => ({
   ...(url && { DATABASE_URL: url }),
 })
 
-/** Starts `node <file>`, its log in the data directory, and resolves when it has printed where it listens. */
-async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Target> {
+/** Starts a server, its log in the data directory, and resolves when it has printed where it listens. */
+async function start(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<Target> {
   const logFile = join(env.COUNTERSIGN_DATA_DIR ?? tmpdir(), 'bench.log')
   const log = openSync(logFile, 'a')
-  const child = spawn(process.execPath, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', log] })
+  const child = spawn(command, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', log] })
   closeSync(log)
   process.once('exit', () => child.kill())
   let said = ''
@@ -48,7 +48,9 @@ async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Target> {
       if (found) resolve(found[0])
     })
     child.once('exit', () =>
-      reject(new Error(`${args.join(' ')} ended: ${said}${readFileSync(logFile, 'utf8').slice(-500)}`)),
+      reject(
+        new Error(`${command} ${args.join(' ')} ended: ${said}${readFileSync(logFile, 'utf8').slice(-500)}`),
+      ),
     )
   })
   return {
@@ -62,10 +64,10 @@ async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Target> {
   }
 }
 
-export const startRaw = () => start(['bench/raw.ts'], {})
-export const startCountersign = (database: Database) => start(['bin/server.ts'], settings(database))
+export const startRaw = () => start(process.execPath, ['bench/raw.ts'], {})
+export const startCountersign = (database: Database) => start('script/server', [], settings(database))
 export const startWithoutCarrier = (database: Database) =>
-  start(['bench/without-carrier.ts'], settings(database))
+  start(process.execPath, ['bench/without-carrier.ts'], settings(database))
 
 /** Peak memory of a process in MB, where the system tells it. */
 export function peakMemoryMb({ child }: Target): number | undefined {
