@@ -1,0 +1,72 @@
+import { keyset, type PageRequest } from '../../storage/keyset.ts'
+import { sidFloor } from '../../storage/sid.ts'
+import { type Read, type Storage, sql, type Tx, where } from '../../storage/storage.ts'
+import type { Alert } from './alert.ts'
+
+interface Row {
+  sid: string
+  account_sid: string
+  log_level: Alert['logLevel']
+  error_code: string
+  alert_text: string
+  resource_sid: string
+  service_sid: string | null
+  request_method: Alert['requestMethod']
+  request_url: string | null
+  created_at: number
+}
+
+const toAlert = (row: Row): Alert => ({
+  sid: row.sid,
+  accountSid: row.account_sid,
+  logLevel: row.log_level,
+  errorCode: row.error_code,
+  text: row.alert_text,
+  resourceSid: row.resource_sid,
+  serviceSid: row.service_sid,
+  requestMethod: row.request_method,
+  requestUrl: row.request_url,
+  createdAtMs: row.created_at,
+})
+
+export const insertAlert = (tx: Tx, a: Alert) =>
+  tx.run`insert into alert (sid, account_sid, log_level, error_code, alert_text, resource_sid, service_sid,
+      request_method, request_url, created_at)
+    values (${a.sid}, ${a.accountSid}, ${a.logLevel}, ${a.errorCode}, ${a.text}, ${a.resourceSid}, ${a.serviceSid},
+      ${a.requestMethod}, ${a.requestUrl}, ${a.createdAtMs})`
+
+export async function findAlert(read: Read, accountSid: string, sid: string): Promise<Alert | undefined> {
+  const row = await read.get<Row>`select * from alert where sid = ${sid} and account_sid = ${accountSid}`
+  return row && toAlert(row)
+}
+
+export async function listAlerts(
+  read: Read,
+  accountSid: string,
+  filter: { logLevel?: string | undefined; startMs?: number | undefined; endMs?: number | undefined },
+  page: PageRequest,
+): Promise<Alert[]> {
+  const { edge, order } = keyset(page)
+  const rows = await read.all<Row>`select * from alert ${where([
+    sql`account_sid = ${accountSid}`,
+    filter.logLevel === undefined ? undefined : sql`log_level = ${filter.logLevel}`,
+    filter.startMs === undefined ? undefined : sql`created_at >= ${filter.startMs}`,
+    filter.endMs === undefined ? undefined : sql`created_at <= ${filter.endMs}`,
+    edge,
+  ])} ${order} limit ${page.limit}`
+  return rows.map(toAlert)
+}
+
+const BITE = 500
+
+/** Deletes alerts that are older, in small bites along the primary key: sids tell their age. */
+export async function pruneAlerts({ system }: Storage, beforeMs: number): Promise<void> {
+  const end = sidFloor('NO', 0, beforeMs)
+  for (;;) {
+    const rows = await system.read.all<{ sid: string }>`select sid from alert where sid < ${end}
+      order by sid limit ${BITE}`
+    const last = rows.at(-1)?.sid
+    if (last === undefined) return
+    await system.write((tx) => tx.run`delete from alert where sid > ${''} and sid <= ${last}`)
+  }
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { addAccount } from '../../../test/support/account.ts'
+import { type FakeClock, fakeClock, timerlessClock } from '../../../test/support/clock.ts'
+import { basic, freshNumber, type TestServer, testServer } from '../../../test/support/server.ts'
+import { runRecords } from '../../operations/background.ts'
+
+async function serve(t: TestContext) {
+  const clock = fakeClock()
+  const server = await testServer({ clock })
+  t.after(() => server.close())
+  return { server, clock, from: callerFrom(server) }
+}
+
+/** Asks from an address; resolves to the status. */
+const callerFrom = (server: TestServer) => async (remoteAddress: string, authorization?: string) => {
+  const headers = authorization === undefined ? {} : { authorization }
+  return (await server.app.inject({ url: '/v2/Services', headers, remoteAddress })).statusCode
+}
+
+async function minutePasses(server: TestServer, clock: FakeClock): Promise<void> {
+  await clock.advance('1m')
+  await runRecords(server.ctx)
+}
+
+const eventsOf = async (server: TestServer, type: string, authorization?: string) =>
+  (await server.get(`/v1/Events?EventType=${type}`, authorization)).body.events
+
+test('the first log-in a day, of each credential and address, is an event', async (t) => {
+  const clock = timerlessClock()
+  const server = await testServer({ clock })
+  t.after(() => server.close())
+  const from = callerFrom(server)
+  const { sid, secret } = (await server.post('/v1/Keys', { AccountSid: server.accountSid })).body
+  const own = basic(server.accountSid, server.authToken)
+  for (let n = 0; n < 3; n++) {
+    assert.equal(await from('192.0.2.1', own), 200)
+    assert.equal(await from('192.0.2.1', basic(sid, secret)), 200)
+    assert.equal(await from('192.0.2.2', own), 200)
+  }
+  await runRecords(server.ctx)
+  const told = async () =>
+    (await eventsOf(server, 'login.accepted'))
+      .map((e: Record<string, string>) => `${e.source_ip_address} ${e.actor_type} ${e.actor_sid}`)
+      .filter((line: string) => line.startsWith('192.0.2.'))
+      .sort()
+  const once = [
+    `192.0.2.1 account ${server.accountSid}`,
+    `192.0.2.1 key ${sid}`,
+    `192.0.2.2 account ${server.accountSid}`,
+  ]
+  assert.deepEqual(await told(), once)
+  clock.pass(86_400_000)
+  await from('192.0.2.2', own)
+  await runRecords(server.ctx)
+  assert.deepEqual(await told(), [...once, `192.0.2.2 account ${server.accountSid}`])
+})
+
+test('another node, or this one after a restart, does not tell of a log-in again', async (t) => {
+  const { server, from } = await serve(t)
+  const own = basic(server.accountSid, server.authToken)
+  await from('192.0.2.1', own)
+  await runRecords(server.ctx)
+  const { keepLogins } = await import('./logins.ts')
+  const restarted = keepLogins(server.ctx, () => server.ctx)
+  const account = await server.ctx.known.account(server.accountSid)
+  assert.ok(account)
+  restarted.accepted({ account }, '192.0.2.1')
+  restarted.accepted({ account }, '192.0.2.3')
+  await restarted.flush()
+  const addresses = (await eventsOf(server, 'login.accepted')).map(
+    (e: { source_ip_address: string }) => e.source_ip_address,
+  )
+  assert.deepEqual(addresses.sort(), ['192.0.2.1', '192.0.2.3'])
+})
+
+test('refused log-ins become one event per address, account and minute, when the minute is over', async (t) => {
+  const { server, clock, from } = await serve(t)
+  const other = await addAccount(server.ctx)
+  for (let n = 0; n < 5; n++) assert.equal(await from('192.0.2.1', basic(other.sid, 'wrong')), 401)
+  assert.equal(await from('192.0.2.2', basic(other.sid, 'wrong')), 401)
+  await runRecords(server.ctx)
+  assert.deepEqual(await eventsOf(server, 'login.refused', other.authorization), [])
+  await minutePasses(server, clock)
+  const told = (await eventsOf(server, 'login.refused', other.authorization)).map(
+    (e: Record<string, unknown>) => [e.source_ip_address, e.actor_sid, e.resource_sid, e.event_data],
+  )
+  const data = (count: number) => ({ reason: 'credentials', count, minute: '2026-11-20T12:00:00Z' })
+  assert.deepEqual(told.sort(), [
+    ['192.0.2.1', other.sid, other.sid, data(5)],
+    ['192.0.2.2', other.sid, other.sid, data(1)],
+  ])
+  await minutePasses(server, clock)
+  assert.equal((await eventsOf(server, 'login.refused', other.authorization)).length, 2)
+})
+
+test('tries of nobody that exists are told to the first account, and hold nothing of what was given', async (t) => {
+  const { server, clock, from } = await serve(t)
+  const canary = 'canary-of-a-typed-password'
+  assert.equal(await from('192.0.2.1'), 401)
+  assert.equal(await from('192.0.2.1', basic(canary, canary)), 401)
+  assert.equal(await from('192.0.2.1', basic(`AC${'0'.repeat(32)}`, canary)), 401)
+  await minutePasses(server, clock)
+  const events = await eventsOf(server, 'login.refused')
+  assert.equal(events.length, 1)
+  assert.deepEqual(
+    [events[0].actor_sid, events[0].actor_type, events[0].event_data.count],
+    [null, 'unknown', 3],
+  )
+  assert.ok(!JSON.stringify(events).includes(canary))
+})
+
+test('a suspended account and too many failures are refusals of their own', async (t) => {
+  const { server, clock, from } = await serve(t)
+  const suspended = await addAccount(server.ctx, 'suspended')
+  assert.equal(await from('192.0.2.1', suspended.authorization), 403)
+  for (let n = 0; n < 12; n++) await from('192.0.2.9', basic(server.accountSid, 'wrong'))
+  await minutePasses(server, clock)
+  const reasons = (await eventsOf(server, 'login.refused')).map(
+    (e: { event_data: { reason: string; count: number } }) => `${e.event_data.reason} ${e.event_data.count}`,
+  )
+  assert.deepEqual(reasons.sort(), ['credentials 10', 'too-many-failures 2'])
+  const { system } = server.ctx.storage
+  const theirs = await system.read.all<{ data: string }>`select data from audit_event
+    where account_sid = ${suspended.sid}`
+  assert.deepEqual(
+    theirs.map(({ data }) => JSON.parse(data).reason),
+    ['account-not-active'],
+  )
+})
+
+test('who reads codes is told, once a minute', async (t) => {
+  const { server, clock } = await serve(t)
+  const to = freshNumber()
+  await server.get(`/inbox/messages?To=${encodeURIComponent(to)}`)
+  await server.start(to)
+  for (let n = 0; n < 3; n++) await server.lastCode(to)
+  await minutePasses(server, clock)
+  const events = await eventsOf(server, 'inbox.read')
+  const told = events.map((e: Record<string, unknown>) => [e.actor_sid, e.source_ip_address, e.event_data])
+  assert.deepEqual(told, [[server.accountSid, '127.0.0.1', { count: 3, minute: '2026-11-20T12:00:00Z' }]])
+})
+
+test('ten thousand addresses in a minute are a hundred events and one', async (t) => {
+  const { server, clock } = await serve(t)
+  const { logins } = server.ctx
+  for (let n = 0; n < 10_000; n++)
+    logins.refused({ reason: 'credentials', sourceIp: `10.0.${n >> 8}.${n & 255}` })
+  await minutePasses(server, clock)
+  const { body } = await server.get('/v1/Events?EventType=login.refused&PageSize=1000')
+  assert.equal(body.events.length, 101)
+  const total = body.events.reduce(
+    (sum: number, e: { event_data: { count: number } }) => sum + e.event_data.count,
+    0,
+  )
+  assert.equal(total, 10_000)
+  const rest = body.events.filter((e: { source_ip_address: string | null }) => e.source_ip_address === null)
+  assert.equal(rest[0].event_data.count, 9_900)
+})
+
+test('what a stop would lose is written first', async (t) => {
+  const { server, from } = await serve(t)
+  await from('192.0.2.1', 'Basic none')
+  await server.ctx.logins.flush({ all: true })
+  assert.equal((await eventsOf(server, 'login.refused')).length, 1)
+})
