@@ -1,0 +1,198 @@
+import { openAuthToken } from '../accounts/accounts/account.ts'
+import { findAccount } from '../accounts/accounts/store.ts'
+import type { Context } from '../context.ts'
+import { newSid } from '../storage/sid.ts'
+import type { Tx } from '../storage/storage.ts'
+import { type AddressPolicy, makeAddressPolicy } from './address.ts'
+import { type Called, callOut, type Outward, type Resolve, resolveHost } from './call.ts'
+import { parseDestination } from './destination.ts'
+import { type Parameters, signCallback } from './signature.ts'
+import { type Delivery, insertDelivery, lease, listDue, updateTry } from './store.ts'
+
+/** Longer than a call may take. */
+const LEASE_MS = 15_000
+const SWEEP_MS = 1_000
+const MAX_UNDER_WAY = 50
+const BACKOFF_MS = 5_000
+const MAX_BACKOFF_MS = 3_600_000
+/** A receiver that is away over a night still gets its callback. */
+const LIFE_MS = 86_400_000
+/** "HTTP retrieval failure", in the API's numbering. */
+const RETRIEVAL_FAILURE = '11200'
+
+/**
+ * Sends signed callbacks to the addresses of customers. A row is its own queue entry, as an attempt's is: each second
+ * what is due is leased and called; what did not answer with success is called again, for a day.
+ */
+export class WebhookQueue {
+  readonly policy: AddressPolicy
+  readonly #ctx: Context
+  readonly #resolve: Resolve
+  readonly #underWay = new Set<Promise<void>>()
+  #sweeping: Promise<void> = Promise.resolve()
+  #stopSweeper = () => {}
+  #closed = false
+
+  constructor(ctx: Context, mayCallLoopback: boolean, resolve: Resolve = resolveHost) {
+    this.#ctx = ctx
+    this.#resolve = resolve
+    this.policy = makeAddressPolicy(ctx.config.allowPrivateCallbacks, mayCallLoopback)
+  }
+
+  /** Queues a callback in the unit of what it tells of. */
+  async add(
+    tx: Tx,
+    callback: { accountSid: string; url: string; method: Delivery['method']; form: Parameters },
+  ): Promise<void> {
+    const now = this.#ctx.clock.now()
+    await insertDelivery(tx, {
+      ...callback,
+      sid: newSid('WD', 0, now, this.#ctx.random),
+      status: 'queued',
+      detail: null,
+      dueAtMs: now,
+      tries: 0,
+      expiresAtMs: now + LIFE_MS,
+      createdAtMs: now,
+      updatedAtMs: now,
+    })
+  }
+
+  /** Begins to look for what is due. */
+  start(): void {
+    this.#scheduleSweep()
+  }
+
+  /** Takes no more; resolves when what is under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopSweeper()
+    await this.drained()
+  }
+
+  /** Resolves when no sweep runs and no call is under way here. */
+  async drained(): Promise<void> {
+    await this.#sweeping
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  #scheduleSweep(): void {
+    this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
+      this.#sweeping = this.#sweep()
+        .catch((error: unknown) =>
+          this.#ctx.log.error({ err: error }, 'sweep of callbacks failed; it will be tried again'),
+        )
+        .then(() => {
+          if (!this.#closed) this.#scheduleSweep()
+        })
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const { storage, clock } = this.#ctx
+    const room = MAX_UNDER_WAY - this.#underWay.size
+    if (room === 0) return
+    const due = await listDue(storage.system.read, clock.now(), room)
+    const untilMs = clock.now() + LEASE_MS
+    await Promise.all(
+      due.map(async (delivery) => {
+        const taken = await storage.system.write((tx) => lease(tx, delivery, untilMs))
+        if (taken === 1) this.#begin(delivery, untilMs)
+      }),
+    )
+  }
+
+  #begin(delivery: Delivery, leasedUntilMs: number): void {
+    const call = this.#deliver(delivery, leasedUntilMs)
+      .catch((error: unknown) =>
+        this.#ctx.log.error(
+          { delivery_sid: delivery.sid, err: error },
+          'callback not recorded; it will be repeated',
+        ),
+      )
+      .finally(() => this.#underWay.delete(call))
+    this.#underWay.add(call)
+  }
+
+  async #deliver(delivery: Delivery, leasedUntilMs: number): Promise<void> {
+    const { storage, clock, log } = this.#ctx
+    const startedAtMs = clock.now()
+    const called = await this.#call(delivery)
+    const now = clock.now()
+    const isDelivered = called.outcome === 'answered' && called.status >= 200 && called.status < 300
+    const detail = isDelivered
+      ? null
+      : called.outcome === 'answered'
+        ? `HTTP ${called.status}`
+        : called.reason
+    const dueAtMs = now + this.#backoffMs(delivery.tries)
+    const isOver = isDelivered || dueAtMs >= delivery.expiresAtMs
+    const next: Delivery = {
+      ...delivery,
+      status: isDelivered ? 'delivered' : isOver ? 'failed' : 'queued',
+      detail,
+      dueAtMs: isOver ? null : dueAtMs,
+      tries: delivery.tries + 1,
+      updatedAtMs: now,
+    }
+    log.info(
+      {
+        account_sid: delivery.accountSid,
+        delivery_sid: delivery.sid,
+        status: next.status,
+        detail,
+        ms: now - startedAtMs,
+      },
+      'callback',
+    )
+    await storage.system.write((tx) => updateTry(tx, next, leasedUntilMs))
+    // The first time: whoever owns the receiver need not be told at each try.
+    if (!isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
+  }
+
+  #alert({ accountSid, sid, method, url }: Delivery, detail: string): void {
+    this.#ctx.alerts.raise({
+      accountSid,
+      resourceSid: sid,
+      errorCode: RETRIEVAL_FAILURE,
+      text: `The callback was not taken (${detail}); it will be tried again for a day`,
+      requestMethod: method,
+      requestUrl: url,
+    })
+  }
+
+  async #call({ accountSid, url: text, method, form }: Delivery): Promise<Called> {
+    const { storage, clock } = this.#ctx
+    // As the rules are now, which need not be those of the day it was given.
+    const url = parseDestination(text, this.policy)
+    if (!url) return { outcome: 'failed', reason: 'address refused' }
+    const account = await findAccount(storage.system.read, accountSid)
+    if (!account) return { outcome: 'failed', reason: 'account gone' }
+    const token = openAuthToken(this.#ctx, accountSid, account.authToken)
+    return callOut(compose(method, url, form, token), { policy: this.policy, clock, resolve: this.#resolve })
+  }
+
+  #backoffMs(tries: number): number {
+    const jitter = 0.5 + this.#ctx.random.int(1000) / 1000
+    return Math.round(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** tries) * jitter)
+  }
+}
+
+function compose(method: Delivery['method'], url: URL, form: Parameters, authToken: string): Outward {
+  const encoded = new URLSearchParams(form).toString()
+  const headers = { 'user-agent': 'Countersign', accept: '*/*' }
+  if (method === 'GET') {
+    url.search += `${url.search === '' ? '?' : '&'}${encoded}`
+    return { method, url, headers: { ...headers, 'x-twilio-signature': signCallback(authToken, url, {}) } }
+  }
+  return {
+    method,
+    url,
+    headers: {
+      ...headers,
+      'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
+      'x-twilio-signature': signCallback(authToken, url, form),
+    },
+    body: encoded,
+  }
+}
