@@ -1,0 +1,94 @@
+import type { Clock } from '../../clock.ts'
+import type { Context } from '../../context.ts'
+import type { Channel } from '../../delivery/provider.ts'
+import { ApiError, fail } from '../../http/errors.ts'
+import { lockInstallation } from '../../storage/installation.ts'
+import { checkVerification } from '../../verify/checks/check.ts'
+import { makeService, type Service } from '../../verify/services/service.ts'
+import { findService, insertService } from '../../verify/services/store.ts'
+import { startVerification } from '../../verify/verifications/start.ts'
+import type { Verification } from '../../verify/verifications/verification.ts'
+import { readFirst } from '../accounts/account.ts'
+import { asServer, audit } from '../audit/audit.ts'
+import { countInWindows, type WindowCount } from '../window-count.ts'
+import { findOwnServiceSid, keepOwnServiceSid } from './store.ts'
+
+const HOUR_MS = 3_600_000
+
+/** What the operator pays for at somebody else's word is limited, on each node. */
+export interface OwnSends {
+  /** Per account, or per address of somebody who has none. */
+  byRequester: WindowCount
+  /** All of those who have no account. */
+  byStrangers: WindowCount
+}
+
+export const limitOwnSends = (clock: Clock): OwnSends => ({
+  byRequester: countInWindows(clock, 10, HOUR_MS),
+  byStrangers: countInWindows(clock, 200, HOUR_MS),
+})
+
+/** Counts one more. Throws 20429. */
+export function takeTurn(count: WindowCount, key: string): void {
+  const waitMs = count.waitMs(key)
+  if (waitMs > 0) throw fail.tooManyRequests().after(Math.ceil(waitMs / 1000))
+  count.add(key)
+}
+
+/**
+ * The service by which Countersign itself finds out whose a number or mailbox is: one of the first account, made when it
+ * is first needed. Its name is in the messages, and may be changed.
+ */
+async function ownService(ctx: Context): Promise<Service> {
+  const { sid: accountSid } = await readFirst(ctx)
+  const find = async (read: typeof ctx.storage.read) => {
+    const sid = await findOwnServiceSid(read)
+    return sid === undefined ? undefined : findService(read, accountSid, sid)
+  }
+  const existing = await find(ctx.storage.system.read)
+  // What is kept of it was asked for by no request, so another node may have changed it since.
+  if (existing) ctx.known.forgetService(existing.sid)
+  return (
+    existing ??
+    ctx.storage.system.write(async (tx) => {
+      await lockInstallation(tx, ctx.storage)
+      const other = await find(tx)
+      if (other) return other
+      const service = makeService(ctx, accountSid, { FriendlyName: 'Countersign' })
+      await insertService(tx, service)
+      await keepOwnServiceSid(tx, service.sid)
+      await audit(ctx, tx, asServer(accountSid), {
+        type: 'verify-service.created',
+        resource: 'verify-service',
+        sid: service.sid,
+        data: { friendly_name: service.settings.friendly_name },
+      })
+      return service
+    })
+  )
+}
+
+/** Sends a code in Countersign's own name. Throws as `startVerification` does. */
+export async function sendOwnCode(
+  ctx: Context,
+  To: string,
+  Channel: Channel,
+  SendDigits?: string,
+): Promise<Verification> {
+  const { accountSid, sid } = await ownService(ctx)
+  const input = { To, Channel, ...(SendDigits && { SendDigits }) }
+  return startVerification(ctx, { accountSid, isTrial: false }, sid, input)
+}
+
+/** Whether the code is the one that was sent. Throws 60202 after five wrong ones, and 20404 of `path` after its life. */
+export async function checkOwnCode(ctx: Context, verificationSid: string, code: string, path: string) {
+  const { accountSid, sid } = await ownService(ctx)
+  try {
+    const input = { VerificationSid: verificationSid, Code: code }
+    return (await checkVerification(ctx, accountSid, sid, input)).status === 'approved'
+  } catch (error) {
+    // Its own path is nobody's business.
+    if (error instanceof ApiError && error.status === 404) throw fail.notFound(path)
+    throw error
+  }
+}

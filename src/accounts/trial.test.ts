@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { addAccount, verifyNumber } from '../../test/support/account.ts'
+import { basic, type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
+import { emailMessage } from '../delivery/channels/email.ts'
+import { smsText } from '../delivery/channels/sms.ts'
+import { spokenText } from '../delivery/channels/voice.ts'
+import { segmentCount } from '../delivery/gsm.ts'
+import type { Caller } from '../http/caller.ts'
+import { upgradeAccount } from './accounts/account.ts'
+
+describe('trial accounts', () => {
+  let server: TestServer
+  before(async () => {
+    server = await testServer()
+  })
+  after(() => server.close())
+
+  interface Trial {
+    sid: string
+    authorization: string
+    serviceSid: string
+  }
+  const openTrial = async (): Promise<Trial> => {
+    const account = await addAccount(server.ctx, 'active', 'Trial')
+    const service = await server.post('/v2/Services', { FriendlyName: 'Shop' }, account.authorization)
+    return { ...account, serviceSid: service.body.sid }
+  }
+  const start = (trial: Trial, To: string, form: Form = {}) =>
+    server.post(
+      `/v2/Services/${trial.serviceSid}/Verifications`,
+      { To, Channel: 'sms', ...form },
+      trial.authorization,
+    )
+  const textTo = async (trial: Trial, to: string) => {
+    await server.ctx.delivery.drained()
+    const path = `/inbox/messages?To=${encodeURIComponent(to)}`
+    return (await server.get(path, trial.authorization)).body.messages[0]?.body
+  }
+  const upgrade = (sid: string) => {
+    const operator: Caller = {
+      accountSid: sid,
+      ownAccountSid: sid,
+      actorSid: `US${'0'.repeat(32)}`,
+      actorType: 'operator',
+      sourceIp: '127.0.0.1',
+    }
+    return upgradeAccount(server.ctx, operator, sid)
+  }
+
+  test('the first account is a full one', async () => {
+    const { body } = await server.get(`/2010-04-01/Accounts/${server.accountSid}.json`)
+    assert.equal(body.type, 'Full')
+    assert.equal((await server.start(freshNumber())).status, 201)
+  })
+
+  test('only a verified caller id gets messages, on every channel', async () => {
+    const trial = await openTrial()
+    const to = freshNumber()
+    for (const Channel of ['sms', 'call', 'whatsapp']) {
+      const { status, body } = await start(trial, to, { Channel })
+      assert.deepEqual([status, body.code], [403, 21608], Channel)
+    }
+    assert.equal((await start(trial, 'ann@example.com', { Channel: 'email' })).body.code, 21608)
+    assert.equal(await textTo(trial, to), undefined)
+    await verifyNumber(server, to, trial)
+    for (const Channel of ['sms', 'call', 'whatsapp']) {
+      assert.equal((await start(trial, to, { Channel })).status, 201, Channel)
+    }
+    assert.equal((await start(trial, freshNumber())).body.code, 21608)
+  })
+
+  test("another account's caller id is none", async () => {
+    const [trial, other] = [await openTrial(), await openTrial()]
+    const to = freshNumber()
+    await verifyNumber(server, to, other)
+    assert.equal((await start(trial, to)).body.code, 21608)
+  })
+
+  test('messages begin with a heading', async () => {
+    const trial = await openTrial()
+    const to = freshNumber()
+    await verifyNumber(server, to, trial)
+    await start(trial, to)
+    assert.match(await textTo(trial, to), /^Trial account\nYour Shop verification code is: \d{6}$/)
+    await start(trial, to, { Channel: 'call' })
+    assert.match(await textTo(trial, to), /^This call is from a trial account\. Hello\. /)
+  })
+
+  test('an upgrade ends both, for subaccounts as well, at their next request', async () => {
+    const trial = await openTrial()
+    const path = '/2010-04-01/Accounts.json'
+    const sub = (await server.post(path, { FriendlyName: 'Below' }, trial.authorization)).body
+    assert.equal(sub.type, 'Trial')
+    const below = basic(sub.sid, sub.auth_token)
+    const subService = (await server.post('/v2/Services', { FriendlyName: 'Sub' }, below)).body.sid
+    const subTrial = { sid: sub.sid, authorization: below, serviceSid: subService }
+    assert.equal((await start(subTrial, freshNumber())).status, 403)
+
+    const upgraded = await upgrade(trial.sid)
+    assert.equal(upgraded.kind, 'Full')
+    const to = freshNumber()
+    assert.equal((await start(trial, to)).status, 201)
+    assert.match(await textTo(trial, to), /^Your Shop/)
+    assert.equal((await start(subTrial, freshNumber())).status, 201)
+    // Again changes nothing.
+    assert.equal((await upgrade(trial.sid)).revision, upgraded.revision)
+    const events = (await server.get('/v1/Events?EventType=account.upgraded', trial.authorization)).body
+      .events
+    assert.deepEqual(
+      events.map((event: Record<string, string>) => event.resource_sid).sort(),
+      [trial.sid, sub.sid].sort(),
+    )
+  })
+})
+
+describe('the heading', () => {
+  const base = { code: '123456', friendlyName: 'Shop', trial: true }
+
+  test('leaves room for a name of the greatest length, in one segment', () => {
+    const text = smsText({ ...base, locale: 'en', friendlyName: 'A name with thirty characters' })
+    assert.equal(segmentCount(text), 1)
+    assert.match(text, /A name with thirty characters/)
+  })
+
+  test('costs the name, not the code, where the room is short', () => {
+    const text = smsText({
+      ...base,
+      locale: 'en',
+      friendlyName: 'Thirty characters of a service',
+      doNotShare: true,
+    })
+    assert.equal(segmentCount(text), 1)
+    assert.match(text, /^Trial account\nYour \S.* verification code is: 123456\./)
+  })
+
+  test('stands behind the mark by which Android finds the app', () => {
+    const text = smsText({ ...base, locale: 'en', appHash: 'abcdefghijk' })
+    assert.match(text, /^<#> Trial account\nYour Shop.*123456\nabcdefghijk$/s)
+  })
+
+  test('is a paragraph of its own before a text from right to left', () => {
+    assert.match(smsText({ ...base, locale: 'ar' }), /^Trial account\n\p{Script=Arabic}/u)
+  })
+
+  test('is in mails and calls', () => {
+    const mail = emailMessage(base)
+    assert.match(mail.subject, /^Trial account: Your Shop/)
+    assert.match(mail.text, /^Trial account: Your Shop/)
+    assert.match(mail.html, /<p>Trial account: Your Shop/)
+    assert.match(spokenText({ ...base, locale: 'en' }), /^This call is from a trial account\. /)
+  })
+
+  test('is in no other message', () => {
+    const full = { ...base, trial: undefined, locale: 'en' } as const
+    for (const text of [smsText(full), spokenText(full), emailMessage(full).text])
+      assert.doesNotMatch(text, /trial/i)
+  })
+})

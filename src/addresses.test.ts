@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { networkSet, parseNetwork, plainAddress, sourceAddress, subscriberOf } from './addresses.ts'
+
+test('a network is an address, or an address and the length of its prefix', () => {
+  assert.deepEqual(parseNetwork('10.0.0.0/8'), { address: '10.0.0.0', prefix: 8, family: 'ipv4' })
+  assert.deepEqual(parseNetwork('203.0.113.5'), { address: '203.0.113.5', prefix: 32, family: 'ipv4' })
+  assert.deepEqual(parseNetwork('2001:db8::/32'), { address: '2001:db8::', prefix: 32, family: 'ipv6' })
+  assert.deepEqual(parseNetwork('::1'), { address: '::1', prefix: 128, family: 'ipv6' })
+  for (const text of [
+    '',
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '10.0.0.0/8/8',
+    '10.0.0',
+    '010.0.0.1',
+    'localhost',
+    'fe80::1%eth0',
+    ' 10.0.0.1',
+  ]) {
+    assert.equal(parseNetwork(text), undefined, text)
+  }
+})
+
+describe('a set of networks', () => {
+  const set = networkSet(['10.0.0.0/8', '203.0.113.5', '2001:db8::/32'])
+
+  test('holds what lies in one of them', () => {
+    for (const address of ['10.255.0.1', '203.0.113.5', '2001:db8:1::1', '::ffff:10.1.2.3'])
+      assert.ok(set.has(address), address)
+  })
+
+  test('holds nothing else, and nothing that is no address', () => {
+    for (const address of [
+      '11.0.0.1',
+      '203.0.113.6',
+      '2001:db9::1',
+      '::ffff:11.0.0.1',
+      '',
+      'unknown',
+      '10.0.0',
+    ])
+      assert.ok(!set.has(address), address)
+  })
+
+  test('all of one family is none of the other', () => {
+    assert.ok(!networkSet(['0.0.0.0/0']).has('2001:db8::1'))
+    assert.ok(!networkSet(['::1/128']).has('127.0.0.1'))
+    assert.ok(!networkSet([]).has('127.0.0.1'))
+  })
+})
+
+test('an address is written one way, whatever socket or proxy it came through', () => {
+  assert.equal(plainAddress('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(plainAddress('192.0.2.1:4711'), '192.0.2.1')
+  assert.equal(plainAddress('[2001:db8::1]:4711'), '2001:db8::1')
+  assert.equal(plainAddress('2001:db8::1'), '2001:db8::1')
+})
+
+test('what a proxy passed on but is no address gives way to its own', () => {
+  assert.equal(sourceAddress('192.0.2.1', '10.0.0.1'), '192.0.2.1')
+  assert.equal(sourceAddress('unknown', '::ffff:10.0.0.1'), '10.0.0.1')
+  assert.equal(sourceAddress("' or 1=1", '10.0.0.1'), '10.0.0.1')
+})
+
+test('the addresses of one IPv6 subscriber count as one', () => {
+  assert.equal(subscriberOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
+  assert.equal(subscriberOf('2001:db8:1:2::9'), '2001:db8:1:2::/64')
+  assert.equal(subscriberOf('2001:0db8:1:0002::1'), '2001:db8:1:2::/64')
+  assert.equal(subscriberOf('2001:db8::9'), '2001:db8:0:0::/64')
+  assert.equal(subscriberOf('::1'), '0:0:0:0::/64')
+  assert.equal(subscriberOf('64:ff9b::192.0.2.1'), '64:ff9b:0:0::/64')
+  assert.equal(subscriberOf('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(subscriberOf('192.0.2.1'), '192.0.2.1')
+})
