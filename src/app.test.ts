@@ -112,7 +112,8 @@ describe('the HTTP server', () => {
       '/v2/Nothing',
       '/v2/services',
       '/v1/Services',
-      '/2010-04-01/Accounts.json',
+      '/v1/AuthTokens',
+      '/2010-04-01/Nothing',
       '/_control/credentials',
       '/favicon.ico',
     ]) {
@@ -121,6 +122,15 @@ describe('the HTTP server', () => {
         assert.deepEqual(body, refused(20404, 404, `The requested resource ${url} was not found`))
       })
     }
+
+    test('paths of the 2010-04-01 API end in .json or not', async () => {
+      for (const path of ['/2010-04-01/Accounts', `/2010-04-01/Accounts/${server.accountSid}/Keys`]) {
+        const named = (await inject('GET', `${path}.json?PageSize=1`)).body
+        assert.deepEqual((await inject('GET', `${path}?PageSize=1`)).body, named)
+        assert.equal(named.uri, `${path}.json?PageSize=1&Page=0`)
+      }
+      assert.equal((await inject('GET', '/v2/Services.json')).status, 404)
+    })
 
     test('the 404 names the path, not the query', async () => {
       const { body } = await inject('GET', '/v2/Nothing?To=%2B14155552671')
@@ -271,11 +281,17 @@ describe('the HTTP server', () => {
       const status = async (host: string, url: string) =>
         (await inject('GET', url, { host, authorization: own() })).status
       assert.equal(await status('verify.twilio.com', '/v2/Services'), 200)
+      assert.equal(await status('api.twilio.com', '/2010-04-01/Accounts.json'), 200)
+      assert.equal(await status('iam.twilio.com', `/v1/Keys?AccountSid=${server.accountSid}`), 200)
       for (const [host, url] of [
         ['verify.twilio.com', '/inbox/messages'],
         ['verify.twilio.com', '/healthz'],
         ['verify.twilio.com', '/_control/credentials'],
         ['api.twilio.com', '/v2/Services'],
+        ['api.twilio.com', '/v1/Keys'],
+        ['verify.twilio.com', '/2010-04-01/Accounts.json'],
+        ['accounts.twilio.com', '/v1/Events'],
+        ['iam.twilio.com', '/v1/AuthTokens/Secondary'],
         ['serverless.twilio.com', '/v2/Services'],
         ['twilio.com', '/v2/Services'],
       ] as const) {

@@ -1,3 +1,4 @@
+import { type Http2ServerRequest, constants as http2 } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
@@ -5,8 +6,21 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import { accountOperations } from './accounts/accounts/routes.ts'
+import { alertOperations } from './accounts/alerts/routes.ts'
+import { eventOperations } from './accounts/audit/routes.ts'
 import { authenticate } from './accounts/authenticate.ts'
+import { authorizeOperation, type Principal } from './accounts/authorize.ts'
+import { callerIdOperations } from './accounts/caller-ids/routes.ts'
+import { ipListOperations } from './accounts/ip-lists/routes.ts'
+import { keyOperations } from './accounts/keys/routes.ts'
+import { signUpOperations } from './accounts/sign-up/routes.ts'
+import { tokenOperations } from './accounts/tokens/routes.ts'
+import { usageOperations } from './accounts/usage/routes.ts'
+import { triggerOperations } from './accounts/usage/triggers/routes.ts'
+import { networkSet, sourceAddress } from './addresses.ts'
 import type { Context } from './context.ts'
+import type { Caller } from './http/caller.ts'
 import { ApiError, errorBody, fail } from './http/errors.ts'
 import { parseForm } from './http/form.ts'
 import { type Operation, registerOperations } from './http/operation.ts'
@@ -15,6 +29,7 @@ import { inboxOperations } from './inbox/routes.ts'
 import { CONTROL_PATH, registerControl } from './operations/control.ts'
 import { registerHealth } from './operations/health.ts'
 import { StorageUnavailable } from './storage/storage.ts'
+import { type Tls, tlsOptions } from './tls.ts'
 import { attemptOperations } from './verify/attempts/routes.ts'
 import { checkOperations } from './verify/checks/routes.ts'
 import { serviceOperations } from './verify/services/routes.ts'
@@ -22,8 +37,10 @@ import { verificationOperations } from './verify/verifications/routes.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    accountSid: string
+    principal: Principal
     urls: Urls
+    /** Of the client, where only trusted proxies are between. */
+    sourceIp: string
     startedAtMs: number
   }
 }
@@ -35,6 +52,15 @@ export const operations: readonly Operation[] = [
   ...checkOperations,
   ...attemptOperations,
   ...inboxOperations,
+  ...accountOperations,
+  ...keyOperations,
+  ...tokenOperations,
+  ...ipListOperations,
+  ...callerIdOperations,
+  ...eventOperations,
+  ...alertOperations,
+  ...usageOperations,
+  ...triggerOperations,
 ]
 
 /** Operations of the real API that are not built yet: 404 as for any unknown path, but saying so. */
@@ -43,12 +69,32 @@ const NOT_BUILT = [
   /^\/v2\/Services\/[^/]+\/(RateLimits|MessagingConfigurations|Webhooks|Entities|AccessTokens|Passkeys)(\/|$)/,
 ]
 
-const OPEN_PATHS = new Set(['/healthz', '/readyz', CONTROL_PATH])
-const BODY_LIMIT = 64 * 1024
+/** Which paths are whose: one of Twilio's hosts has only its own. */
+const PRODUCT_PATHS: Record<string, RegExp> = {
+  verify: /^\/v2\//,
+  api: /^\/2010-04-01\//,
+  accounts: /^\/v1\/AuthTokens\//,
+  iam: /^\/v1\/Keys(\/|$)/,
+  monitor: /^\/v1\/(Events|Alerts)(\/|$)/,
+}
 
-export interface Tls {
-  cert: Buffer
-  key: Buffer
+/** The paths of the 2010-04-01 API end in `.json`; the rooms need not know. */
+const withoutJson = (url: string) =>
+  url.startsWith('/2010-04-01/') ? url.replace(/\.json(?=$|\?)/, '') : url
+
+const isOpen = ({ config }: Context, path: string) =>
+  path === '/healthz' ||
+  path === '/readyz' ||
+  path.startsWith(CONTROL_PATH) ||
+  (config.signUp && signUpOperations.some((open) => open.path === path))
+const BODY_LIMIT = 64 * 1024
+/** How long a request may take to come, and a connection to say something. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 1_000,
+  // Longer than load balancers keep an idle connection.
+  keepAliveTimeout: 75_000,
 }
 
 /** The HTTP server of a context. It listens nowhere yet. */
@@ -56,9 +102,13 @@ export function buildApp(
   ctx: Context,
   { tls, controlSecret }: { tls?: Tls | undefined; controlSecret: string },
 ): FastifyInstance {
+  const trusted = networkSet(ctx.config.trustedProxies)
   const app = Fastify({
     logger: false,
+    // What anybody else says in X-Forwarded-* is a lie.
+    trustProxy: ctx.config.trustedProxies.length > 0 && ((address: string) => trusted.has(address)),
     bodyLimit: BODY_LIMIT,
+    rewriteUrl: ({ url = '' }: { url?: string }) => withoutJson(url),
     genReqId: () => newRequestId(ctx),
     // No longer part of a path passes the limit of the headers.
     routerOptions: { maxParamLength: 16 * 1024 },
@@ -66,16 +116,17 @@ export function buildApp(
     schemaController: {
       compilersFactory: { buildValidator: () => noCompiler, buildSerializer: () => noCompiler },
     },
-    // Longer than load balancers keep an idle connection.
-    keepAliveTimeout: 75_000,
-    requestTimeout: 15_000,
+    ...LIMITS,
     forceCloseConnections: 'idle',
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    http: LIMITS,
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) =>
       answerBrokenRequest(ctx, error, socket),
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       answerUnrouted(ctx, error, request, reply),
-    ...(tls && { http2: true, https: { ...tls, allowHTTP1: true, minVersion: 'TLSv1.2' } }),
+    ...(tls && {
+      http2: true,
+      https: { ...tlsOptions(tls), ...LIMITS, allowHTTP1: true, handshakeTimeout: LIMITS.headersTimeout },
+    }),
   } as object) as FastifyInstance
 
   app.removeAllContentTypeParsers()
@@ -97,9 +148,12 @@ export function buildApp(
   app.addHook('onRequest', async (request, reply) => {
     underWay++
     request.startedAtMs = ctx.clock.now()
+    if (request.raw.httpVersionMajor === 2) limitStream(ctx, request.raw as unknown as Http2ServerRequest)
     // HTTP/2 has its authority where HTTP/1.1 has its host.
     const host = request.headers.host ?? String(request.headers[':authority'] ?? '')
-    request.urls = urlsOf(host, tls !== undefined || ctx.config.tlsTerminatedByProxy, ctx.config.publicUrl)
+    request.sourceIp = sourceAddress(request.ip, request.raw.socket.remoteAddress ?? '')
+    const isSecure = tls !== undefined || request.protocol === 'https' || ctx.config.tlsTerminatedByProxy
+    request.urls = urlsOf(host, isSecure, ctx.config.publicUrl)
     reply.header('twilio-request-id', request.id)
     reply.header('twilio-concurrent-requests', underWay)
     if (tls) reply.header('strict-transport-security', 'max-age=31536000')
@@ -107,11 +161,11 @@ export function buildApp(
     if (request.method === 'OPTIONS') return reply.code(204).send()
     const path = pathOf(request.url)
     const product = productOf(host)
-    if (OPEN_PATHS.has(path) && product === undefined) return
+    if (isOpen(ctx, path) && product === undefined) return
     const { ServiceSid } = request.params as { ServiceSid?: string }
-    request.accountSid = (await authenticate(ctx, request.headers.authorization, ServiceSid)).sid
+    request.principal = await authenticate(ctx, request.headers.authorization, request.sourceIp, ServiceSid)
     // One of Twilio's hosts has only its own paths.
-    if (product !== undefined && !(product === 'verify' && path.startsWith('/v2/'))) throw fail.notFound(path)
+    if (product !== undefined && !PRODUCT_PATHS[product]?.test(path)) throw fail.notFound(path)
   })
   let isClosing = false
   app.addHook('preClose', (done) => {
@@ -123,11 +177,13 @@ export function buildApp(
     underWay--
     // Kept alive, it would keep the process: only connections that were idle are closed with the server.
     if (isClosing && request.raw.httpVersionMajor === 1) request.raw.socket.end()
+    if (request.principal) ctx.callCounts.add(request.principal.account.sid)
     const status = reply.statusCode
     ctx.log.info(
       {
         request_id: request.id,
-        account_sid: request.accountSid,
+        account_sid: request.principal?.account.sid,
+        key_sid: request.principal?.key?.sid,
         method: request.method,
         // The pattern, not the path: that may hold a recipient.
         route: request.routeOptions.url,
@@ -142,7 +198,10 @@ export function buildApp(
 
   registerHealth(app, ctx)
   registerControl(app, ctx, controlSecret)
-  registerOperations(app, ctx, operations)
+  registerOperations(app, ctx, operations, (request, op, accountSid) =>
+    authorizeOperation(ctx, request.principal, request.sourceIp, op, accountSid),
+  )
+  if (ctx.config.signUp) registerOperations(app, ctx, signUpOperations, asVisitor)
   app.setNotFoundHandler((request) => {
     const path = pathOf(request.url)
     if (NOT_BUILT.some((known) => known.test(path))) throw fail.notBuilt(path.replace(/^\/v2/, ''))
@@ -156,11 +215,28 @@ function noCompiler(): never {
   throw new Error('operations compile their own schemas')
 }
 
+/** Who has no account yet. */
+const asVisitor = async ({ sourceIp }: FastifyRequest): Promise<Caller> => ({
+  accountSid: '',
+  ownAccountSid: '',
+  actorSid: '',
+  actorType: 'account',
+  sourceIp,
+})
+
 const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`
 
 const pathOf = (url: string) => {
   const query = url.indexOf('?')
   return query < 0 ? url : url.slice(0, query)
+}
+
+/** HTTP/2 has no limit of its own for a request whose body comes slowly. */
+function limitStream({ clock }: Context, request: Http2ServerRequest): void {
+  const cancel = clock.after(LIMITS.requestTimeout, () => {
+    if (!request.complete) request.stream.close(http2.NGHTTP2_CANCEL)
+  })
+  request.stream.once('close', cancel)
 }
 
 /** What of a path may be logged: sids, but not the recipients that may stand in their place. */
@@ -183,6 +259,7 @@ function allowOrigins(reply: FastifyReply): void {
 function answerError(ctx: Context, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const answer = toApiError(error)
   if (answer.status >= 500) ctx.log.error({ request_id: request.id, err: error }, 'request failed')
+  if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds)
   if (answer.status === 401) reply.header('www-authenticate', 'Basic realm="Twilio API"')
   return reply
     .code(answer.status)

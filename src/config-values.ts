@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { parseNetwork } from './addresses.ts'
 import { Secret } from './secret.ts'
 
 /** A configuration that must not start. One line: the key, its value unless secret, and what would be right. */
@@ -49,6 +50,12 @@ export const origin: Kind<string> = {
     const url = URL.canParse(text) ? new URL(text) : undefined
     return url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/` ? url.origin : undefined
   },
+}
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or one address. */
+export const network: Kind<string> = {
+  expects: 'an IP address, or a network like 10.0.0.0/8',
+  parse: (text) => (parseNetwork(text) ? text : undefined),
 }
 
 export function matching(pattern: RegExp, expects: string): Kind<string> {

@@ -8,165 +8,8 @@ import {
   readChannels,
   readProviders,
 } from './config-providers.ts'
-import {
-  boolean,
-  ConfigError,
-  choice,
-  host,
-  integer,
-  type Kind,
-  key32,
-  list,
-  matching,
-  origin,
-  path,
-  quote,
-  secret,
-  suggest,
-} from './config-values.ts'
-
-interface Setting<T = unknown> {
-  /** In the file. */
-  key: string
-  /** In the environment. */
-  env: string
-  kind: Kind<T>
-  /** As it would be written; without it the setting may be absent. */
-  fallback?: string
-  unit?: string
-  /** Never shown, and may come from a file: `<env>_FILE`, `<key>_file`. */
-  secret?: true
-  about: string
-}
-
-const databaseUrl = matching(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host/database')
-const accountSid = matching(/^AC[0-9a-f]{32}$/, 'AC and 32 hexadecimal digits')
-const authToken = matching(/^[0-9a-f]{32}$/, '32 hexadecimal digits')
-
-/** Every setting there is: one row here is its name, its default, its check and its line in the documents. */
-const SETTINGS = {
-  host: {
-    key: 'host',
-    env: 'HOST',
-    kind: host,
-    fallback: '127.0.0.1',
-    about: 'The address to listen on. Beyond loopback it needs TLS, see below.',
-  },
-  port: {
-    key: 'port',
-    env: 'PORT',
-    kind: integer(0, 65_535),
-    fallback: '8080',
-    about: 'The port to listen on; 0 takes a free one.',
-  },
-  publicUrl: {
-    key: 'public_url',
-    env: 'PUBLIC_URL',
-    kind: origin,
-    about:
-      'How clients reach the server, for the URLs in its answers. Without it: what the request was sent to.',
-  },
-  dataDir: {
-    key: 'data_dir',
-    env: 'COUNTERSIGN_DATA_DIR',
-    kind: path,
-    fallback: './.countersign',
-    about: 'The folder for the database, the keys and the certificates that the server makes.',
-  },
-  databaseUrl: {
-    key: 'database_url',
-    env: 'DATABASE_URL',
-    kind: secret(databaseUrl),
-    secret: true,
-    about: 'PostgreSQL. Without it: SQLite in the data directory.',
-  },
-  accountSid: {
-    key: 'account_sid',
-    env: 'COUNTERSIGN_ACCOUNT_SID',
-    kind: accountSid,
-    about:
-      'The first account, made at the first start. Without it: a random one. Only together with its token.',
-  },
-  authToken: {
-    key: 'auth_token',
-    env: 'COUNTERSIGN_AUTH_TOKEN',
-    kind: secret(authToken),
-    secret: true,
-    about: "The first account's Auth Token.",
-  },
-  masterKeys: {
-    key: 'master_key',
-    env: 'COUNTERSIGN_MASTER_KEY',
-    kind: list(secret(key32), '32 bytes in base64, or several of these between commas'),
-    fallback: '',
-    secret: true,
-    about: 'The keys that seal secrets in the database. Without it: a key file in the data directory.',
-  },
-  placements: {
-    key: 'placements',
-    env: 'COUNTERSIGN_PLACEMENTS',
-    kind: integer(1, 4096),
-    fallback: '1',
-    about: 'Read at the first start only: 4096 where the tables are distributed over machines, else 1.',
-  },
-  tlsCert: {
-    key: 'tls_cert',
-    env: 'COUNTERSIGN_TLS_CERT',
-    kind: path,
-    about: 'The certificate chain, a PEM file. Only together with its key.',
-  },
-  tlsKey: {
-    key: 'tls_key',
-    env: 'COUNTERSIGN_TLS_KEY',
-    kind: path,
-    about: "The certificate's private key, a PEM file.",
-  },
-  tlsTerminatedByProxy: {
-    key: 'tls_terminated_by_proxy',
-    env: 'COUNTERSIGN_TLS_TERMINATED_BY_PROXY',
-    kind: boolean,
-    fallback: 'false',
-    about: 'True where a proxy that you trust ends TLS, and nobody else can reach the port.',
-  },
-  codeTtlSeconds: {
-    key: 'code_ttl_seconds',
-    env: 'COUNTERSIGN_CODE_TTL_SECONDS',
-    kind: integer(120, 86_400),
-    fallback: '600',
-    unit: 'seconds',
-    about: 'How long a code is good.',
-  },
-  customFriendlyName: {
-    key: 'custom_friendly_name',
-    env: 'COUNTERSIGN_CUSTOM_FRIENDLY_NAME',
-    kind: boolean,
-    fallback: 'true',
-    about: "Whether a call may put its own `CustomFriendlyName` in the place of the service's name.",
-  },
-  verificationRetentionDays: {
-    key: 'verification_retention_days',
-    env: 'COUNTERSIGN_VERIFICATION_RETENTION_DAYS',
-    kind: integer(1, 3650),
-    fallback: '30',
-    unit: 'days',
-    about: 'How long verifications and their attempts are kept.',
-  },
-  inboxRetentionHours: {
-    key: 'inbox_retention_hours',
-    env: 'COUNTERSIGN_INBOX_RETENTION_HOURS',
-    kind: integer(1, 8760),
-    fallback: '24',
-    unit: 'hours',
-    about: 'How long messages in the inbox are kept.',
-  },
-  logLevel: {
-    key: 'log_level',
-    env: 'COUNTERSIGN_LOG_LEVEL',
-    kind: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-    fallback: 'info',
-    about: 'The least severity that is logged.',
-  },
-} as const satisfies Record<string, Setting>
+import { SETTINGS, type Setting } from './config-settings.ts'
+import { ConfigError, type Kind, quote, suggest } from './config-values.ts'
 
 const CONFIG_FILE = 'COUNTERSIGN_CONFIG'
 
@@ -179,6 +22,8 @@ type Settings = { readonly [Name in keyof typeof SETTINGS]: Value<(typeof SETTIN
 
 /** All settings, checked, paths absolute. Safe to print: what is secret is a `Secret`. */
 export interface Config extends Settings {
+  /** Where the master keys come from a file: they may change while the server runs. */
+  readonly masterKeyFile: string | undefined
   /** By name, without the built-in `inbox`. */
   readonly providers: Providers
   /** The providers of each channel in the order they are tried; `inbox` may be among them. */
@@ -217,7 +62,11 @@ export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string, readFile: 
 
   const providers = providerTree === undefined ? {} : await readProviders(providerTree, fileName, read)
   const channels = readChannels(channelTree, providers, isLoopback(settings.host), fileName)
-  return { ...settings, providers, channels }
+  const keyFile = env.COUNTERSIGN_MASTER_KEY
+    ? undefined
+    : env.COUNTERSIGN_MASTER_KEY_FILE || tree.master_key_file
+  const masterKeyFile = keyFile ? resolve(cwd, String(keyFile)) : undefined
+  return { ...settings, masterKeyFile, providers, channels }
 }
 
 /** Whether only this machine can reach what listens on `host`. */

@@ -24,7 +24,7 @@ const sources: Source[] = globSync('{src,bin,script,bench}/**/*.ts', { cwd: ROOT
 
 const RULES: readonly [rule: string, of: RegExp, mayImport: RegExp][] = [
   ['http/ imports no room', /^src\/http\//, /^src\/((http|storage)\/|context\.ts$)/],
-  ['storage/ imports no room', /^src\/storage\//, /^src\/(storage\/|(clock|log|secret)\.ts$)/],
+  ['storage/ imports no room', /^src\/storage\//, /^src\/(storage\/|(clock|log|refusal|secret)\.ts$)/],
   [
     'a provider knows the interface, the world, and how texts and addresses are encoded',
     /^src\/delivery\/providers\/[^/]+\//,

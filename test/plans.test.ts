@@ -39,6 +39,21 @@ async function fillTables({ ctx, accountSid, serviceSid }: TestServer): Promise<
       select ${own}, ${service}, 'sms', 'US', '+199999', ${Math.floor(nowMs / 3_600_000)} - i, 1, 0 from n`,
     `insert into inbox_message (placement, sid, account_sid, verification_sid, channel, content, created_at)
       select 0, ${sid('IM')}, ${own}, ${sid('VE')}, 'sms', cast('' as ${bytes}), ${createdAt} from n`,
+    `insert into usage_day (account_sid, meter, day, count, price_micros)
+      select 'AC000000000000000000000000000' || (10000 + i / 10), 'sms', i, 1, 1 from n`,
+    `insert into webhook_delivery (sid, account_sid, url, method, form, status, tries, expires_at, created_at, updated_at)
+      select ${sid('WD')}, ${own}, '', 'POST', '{}', 'delivered', 1, ${createdAt}, ${createdAt}, ${createdAt} from n`,
+    `insert into alert (sid, account_sid, log_level, error_code, alert_text, resource_sid, created_at)
+      select ${sid('NO')}, ${own}, 'error', '11200', '', '', ${createdAt} from n`,
+    `insert into api_key (sid, account_sid, friendly_name, kind, secret_hash, revision, created_at, updated_at)
+      select ${sid('SK')}, ${own}, '', 'standard', cast('' as ${bytes}), 1, ${createdAt}, ${createdAt} from n`,
+    `insert into ip_list (sid, account_sid, friendly_name, cidr, created_at, updated_at)
+      select ${sid('AL')}, 'AC000000000000000000000000000' || (10000 + i / 10), '', '::/0', ${createdAt}, ${createdAt} from n`,
+    `insert into caller_id (sid, account_sid, phone_number, friendly_name, created_at, updated_at)
+      select ${sid('PN')}, ${own}, '+1415' || (5000000 + i), '', ${createdAt}, ${createdAt} from n`,
+    `insert into audit_event (sid, account_sid, actor_sid, actor_type, event_type, resource_type, resource_sid,
+        data, source, source_ip, created_at, row_mac)
+      select ${sid('AE')}, ${own}, '', 'key', '', '', '', '{}', 'api', '', ${createdAt}, cast('' as ${bytes}) from n`,
     `insert into service (sid, account_sid, settings, revision, created_at, updated_at)
       select 'VA000000000000000000000000000' || (10000 + i), ${own}, '{}', 1, ${createdAt}, ${createdAt} from n
       where i <= 2000`,
@@ -84,6 +99,8 @@ async function openPostgresPlanner(url: string): Promise<Planner> {
 /** The hot statements, and the index that has to find their rows. */
 const HOT: readonly [what: string, statement: RegExp, index: string][] = [
   ['the service of a request', /^select \* from service where sid/, 'service_pkey'],
+  ['the key of a request', /^select \* from api_key where sid = \S+$/, 'api_key_pkey'],
+  ['keys', /^select \* from api_key where account_sid/, 'api_key_by_account'],
   ['create, check: by recipient', /^select \* from verification .* open = 1/, 'verification_open'],
   ['fetch by sid', /^select \* from verification .* service_sid/, 'verification_pkey'],
   ['resend', /^update verification set channel/, 'verification_pkey'],
@@ -111,11 +128,18 @@ const HOT: readonly [what: string, statement: RegExp, index: string][] = [
   ['the inbox', /^select \* from inbox_message where account_sid = \S+ order/, 'inbox_by_account'],
   ['the inbox by To', /^select \* from inbox_message .* slot = \S+ order/, 'inbox_message_pkey'],
   ['the inbox by To, inside', /^select \* from inbox_message .* slot = \S+ order/, 'attempt_by_slot'],
+  ['usage, folded', /^with family/, 'usage_day_pkey'],
+  ['usage, not folded yet', /^with family/, 'attempt_by_account'],
+  ['callbacks due', /^select \* from webhook_delivery where due_at/, 'webhook_delivery_due'],
+  ['a callback is recorded', /^update webhook_delivery/, 'webhook_delivery_pkey'],
   ['retention', /^delete from verification/, 'verification_pkey'],
 ]
 
-/** These hold one row, one a tenant or one a job; and what SQLite calls a select without a table. */
-const SMALL = ['account', 'installation', 'progress', 'CONSTANT']
+/**
+ * These hold one row, one a tenant or one a job, or are looked at as a whole; what a statement has found itself; and what
+ * SQLite calls a select without a table.
+ */
+const SMALL = ['account', 'installation', 'progress', 'usage_trigger', 'family', 'used', 'CONSTANT']
 
 describe('query plans', () => {
   let server: TestServer

@@ -1,28 +1,73 @@
 import type { Context } from '../context.ts'
 import { fail } from '../http/errors.ts'
-import { type Account, matchesAuthToken } from './accounts/account.ts'
+import { matchesAuthToken } from './accounts/account.ts'
+import { findAccount } from './accounts/store.ts'
+import type { RefusedLogin } from './audit/logins.ts'
+import type { Principal } from './authorize.ts'
+import { admits } from './ip-lists/ip-list.ts'
+import { matchesSecret } from './keys/key.ts'
+import { findAnyKey } from './keys/store.ts'
 
 const BASIC = /^Basic +([A-Za-z0-9+/=]+) *$/i
 const CREDENTIALS = /^([^:]*):(.*)$/s
 
-// An unknown sid costs the same hashing as a wrong token, so that nothing tells whether an account exists.
-const NOBODY: Pick<Account, 'authTokenHash'> = { authTokenHash: new Uint8Array(32) }
+// An unknown sid costs the same hashing as a wrong secret, so that nothing tells whether an account or key exists.
+const NOBODY = { authTokenHash: new Uint8Array(32), secondary: null }
+const NOBODY_SID = `AC${'0'.repeat(32)}`
 
 /**
- * HTTP Basic with Account SID and Auth Token. Reads the revisions of the account and of the service that the path
- * names, so that what this node keeps of them is never stale. Throws 20003, or 20005 for an account not active.
+ * HTTP Basic with Account SID and Auth Token (the primary or the secondary), or with an API key and its secret. Reads
+ * the revisions of the credential, its account and the service that the path names, so that what this node keeps of
+ * them is never stale. Throws 20003; 20429 after too many of these; 20005 where the account or its parent is not active;
+ * 20006 where the account may not be used from this address.
  */
 export async function authenticate(
   ctx: Context,
   authorization: string | undefined,
+  sourceIp: string,
   serviceSid: string | undefined,
-): Promise<Account> {
+): Promise<Principal> {
   const encoded = BASIC.exec(authorization ?? '')?.[1]
   const decoded = encoded && CREDENTIALS.exec(Buffer.from(encoded, 'base64').toString('utf8'))
-  if (!decoded) throw fail.authenticate()
-  const [, sid = '', token = ''] = decoded
-  const account = await ctx.known.account(sid, serviceSid)
-  if (!matchesAuthToken((account ?? NOBODY) as Account, token) || !account) throw fail.authenticate()
-  if (account.status !== 'active') throw fail.accountNotActive()
-  return account
+  if (!decoded) {
+    ctx.logins.refused({ reason: 'credentials', sourceIp })
+    throw fail.authenticate()
+  }
+  const [, user = '', secret = ''] = decoded
+  const principal = await ctx.known.principal(user, serviceSid)
+  const refused = (reason: RefusedLogin['reason']) =>
+    ctx.logins.refused({
+      reason,
+      sourceIp,
+      accountSid: principal?.account.sid,
+      actorSid: principal?.key?.sid ?? principal?.account.sid,
+    })
+  // From here to the count nothing is awaited, so that of guesses that come at once each is counted before the next.
+  const waitSeconds = ctx.loginLimits.waitSeconds(sourceIp, user)
+  if (waitSeconds > 0) {
+    refused('too-many-failures')
+    throw fail.tooManyRequests().after(waitSeconds)
+  }
+  const right = principal?.key
+    ? matchesSecret(principal.key, secret)
+    : matchesAuthToken(principal?.account ?? NOBODY, secret)
+  if (!right || !principal) {
+    ctx.loginLimits.failed(sourceIp, user)
+    refused('credentials')
+    // Who is not there was looked for in the database in vain: who is there takes as long.
+    if (principal) await (principal.key ? findAnyKey : findAccount)(ctx.storage.system.read, NOBODY_SID)
+    throw fail.authenticate()
+  }
+  ctx.loginLimits.succeeded(sourceIp, user)
+  const { account, parent = account } = principal
+  if (account.status !== 'active' || parent.status !== 'active') {
+    refused('account-not-active')
+    throw fail.accountNotActive()
+  }
+  if (!admits(account, sourceIp)) {
+    refused('address')
+    throw fail.accessDenied()
+  }
+  ctx.logins.accepted(principal, sourceIp)
+  return principal
 }

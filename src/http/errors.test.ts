@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, mock, test } from 'node:test'
-import { addAccount } from '../../test/support/account.ts'
-import { type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
+import { addAccount, callerIds, verifyNumber } from '../../test/support/account.ts'
+import { basic, type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
 import { StorageUnavailable } from '../storage/storage.ts'
 import { ApiError, type ErrorName, errorBody, errorRows, fail } from './errors.ts'
 
@@ -64,15 +64,41 @@ describe('the catalogue of errors', () => {
     authenticate: () => get('/v2/Services', 'Basic x'),
     methodNotAllowed: () => inject('PUT', '/v2/Services'),
     accountNotActive: async () => get('/v2/Services', (await addAccount(server.ctx, 'closed')).authorization),
+    accessDenied: async () =>
+      (await server.post(`/2010-04-01/Accounts/${server.accountSid}.json`, { Status: 'closed' })).body,
     pageSizeTooLarge: () => get('/v2/Services?PageSize=1001'),
     notFound: () => get(`/v2/Services/VA${'0'.repeat(32)}`),
     notBuilt: () => get('/v2/Templates'),
+    conflict: async () => {
+      const { sid } = (await server.post('/2010-04-01/Accounts.json', { FriendlyName: 'Closed' })).body
+      const account = `/2010-04-01/Accounts/${sid}.json`
+      await server.post(account, { Status: 'closed' })
+      return (await server.post(account, { Status: 'active' })).body
+    },
+    tooManyRequests: async () => {
+      const headers = { authorization: basic(`AC${'9'.repeat(32)}`, 'guess') }
+      // Not from where the other errors are asked for.
+      const guess = () => server.app.inject({ url: '/v2/Services', headers, remoteAddress: '192.0.2.1' })
+      for (let n = 1; n <= 10; n++) await guess()
+      return (await guess()).json()
+    },
     bodyTooLarge: () => inject('POST', '/v2/Services', 'x'.repeat(70_000)),
     headersTooLarge: () => breakOff('HPE_HEADER_OVERFLOW'),
     requestTimeout: () => breakOff('ERR_HTTP_REQUEST_TIMEOUT'),
     internal: () => failingWrite(new Error('a bug')),
     // A full disk and a database that is gone are the storage's own tests.
     unavailable: () => failingWrite(new StorageUnavailable(new Error('disk full'))),
+    alreadyVerified: async () => {
+      const PhoneNumber = freshNumber()
+      await verifyNumber(server, PhoneNumber)
+      return (await server.post(callerIds(server), { PhoneNumber })).body
+    },
+    unverifiedNumber: async () => {
+      const { authorization } = await addAccount(server.ctx, 'active', 'Trial')
+      const service = (await server.post('/v2/Services', { FriendlyName: 'Try' }, authorization)).body.sid
+      const form = { To: freshNumber(), Channel: 'sms' }
+      return (await server.post(`/v2/Services/${service}/Verifications`, form, authorization)).body
+    },
     invalidParameter: () => start({ Channel: 'pigeon' }),
     invalidTo: () => start({}, '+1'),
     maxChecks: async () => {
@@ -103,6 +129,12 @@ describe('the catalogue of errors', () => {
     noTarget: async () =>
       (await server.post(`/v2/Services/${server.serviceSid}/VerificationCheck`, { Code: '123456' })).body,
     channelDisabled: async () => (await smsOnly.start('ann@example.com', { Channel: 'email' })).body,
+    authorizationFailed: async () => {
+      const Policy = JSON.stringify({ allow: ['/twilio/verify/attempts/list'] })
+      const form = { AccountSid: server.accountSid, KeyType: 'restricted', Policy }
+      const { sid, secret } = (await server.post('/v1/Keys', form)).body
+      return get('/v2/Services', basic(sid, secret))
+    },
     appHashChannel: () => start({ Channel: 'call', AppHash: 'abcdefghijk' }),
   }
 

@@ -4,6 +4,7 @@ const catalogue = {
   authenticate: [20003, 401, () => 'Authenticate'],
   methodNotAllowed: [20004, 405, () => 'Method not allowed'],
   accountNotActive: [20005, 403, () => 'Account not active'],
+  accessDenied: [20006, 403, () => 'Access Denied'],
   pageSizeTooLarge: [20007, 400, () => 'Page size too large'],
   notFound: [20404, 404, (path: string) => `The requested resource ${path} was not found`],
   notBuilt: [
@@ -11,11 +12,20 @@ const catalogue = {
     404,
     (path: string) => `The requested resource ${path} was not found: it is not built yet`,
   ],
+  conflict: [20409, 409, () => 'Conflict'],
+  tooManyRequests: [20429, 429, () => 'Too many requests'],
   bodyTooLarge: [20413, 413, () => 'Request Entity Too Large'],
   headersTooLarge: [20431, 431, () => 'Request Header Fields Too Large'],
   requestTimeout: [20408, 408, () => 'Request Timeout'],
   internal: [20500, 500, () => 'Internal Server Error'],
   unavailable: [20503, 503, () => 'Service is unavailable. Please try again'],
+  alreadyVerified: [21210, 400, () => 'Phone number already verified'],
+  // Status and text as Verify answers them, not as Messages does: reference twilio-node issue 1111.
+  unverifiedNumber: [
+    21608,
+    403,
+    () => 'The phone number is unverified. Trial accounts cannot send messages to unverified numbers',
+  ],
   invalidParameter: [60200, 400, (name: string) => `Invalid parameter: ${name}`],
   // Clients match this one with back-quotes and the value: reference errors.md §1.
   invalidTo: [60200, 400, (value: string) => `Invalid parameter \`To\`: ${value}`],
@@ -28,6 +38,7 @@ const catalogue = {
   psd2Call: [60214, 400, () => 'Call channel is not supported when using PSD2'],
   noTarget: [60221, 400, () => 'No target verification specified'],
   channelDisabled: [60223, 400, (channel: string) => `Delivery channel disabled: ${channel.toUpperCase()}`],
+  authorizationFailed: [70051, 403, () => 'Authorization Failed'],
   appHashChannel: [60602, 400, () => 'App hash can only be used with SMS channel'],
 } as const satisfies Record<string, readonly [number, number, (detail: string) => string]>
 
@@ -37,10 +48,18 @@ export type ErrorName = keyof typeof catalogue
 export class ApiError extends Error {
   readonly code: number
   readonly status: number
+  /** Told in `Retry-After`. */
+  retryAfterSeconds: number | undefined
   constructor(code: number, status: number, message: string) {
     super(message)
     this.code = code
     this.status = status
+  }
+
+  /** The same, telling how long to wait. */
+  after(seconds: number): this {
+    this.retryAfterSeconds = seconds
+    return this
   }
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Type } from 'typebox'
 import { ApiError } from './errors.ts'
 import { parseForm, picker } from './form.ts'
 import { jsonText, oneOf } from './schema.ts'
+import { Type } from './type.ts'
 
 const entries = (text: string) => Object.entries(parseForm(text))
 

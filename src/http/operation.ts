@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { Context } from '../context.ts'
+import type { Caller } from './caller.ts'
 import { fail } from './errors.ts'
 import { type Form, parseForm, picker } from './form.ts'
 import type { Urls } from './urls.ts'
@@ -14,13 +15,13 @@ type ParamName<Path> = Path extends `${string}:${infer Name}/${infer Rest}`
 
 /** What a behaviour is given of a request: all of it checked. */
 export interface OperationRequest<Input, Path = string> {
-  accountSid: string
+  caller: Caller
   params: Record<ParamName<Path>, string>
   input: Input
   urls: Urls
 }
 
-/** One operation of the API: path, schemas, behaviour. `input` is the body of a POST, the query of a GET. */
+/** One operation of the API: path, schemas, behaviour. `input` is the body of a POST, else the query. */
 export interface Operation<
   Input extends TObject = TObject,
   Reply extends TSchema = TSchema,
@@ -28,6 +29,10 @@ export interface Operation<
 > {
   method: 'GET' | 'POST' | 'DELETE'
   path: Path
+  /** `/twilio/verify/verifications/create`: what a restricted key has to be allowed. */
+  permission: string
+  /** Accounts, keys and tokens: not for standard keys. */
+  mainOnly?: boolean
   input?: Input
   /** The status of success and its schema; null for an empty body. */
   status: 200 | 201 | 204
@@ -89,6 +94,13 @@ export async function compileOperation(op: Operation): Promise<Compiled> {
   }
 }
 
+/** Says who calls, if the request's credential allows the operation on the account that the path names. */
+export type Authorize = (
+  request: FastifyRequest,
+  op: Operation,
+  accountSid: string | undefined,
+) => Promise<Caller>
+
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** Registers operations; every other method on one of their paths is 405. */
@@ -96,6 +108,7 @@ export function registerOperations(
   app: FastifyInstance,
   ctx: Context,
   operations: readonly Operation[],
+  authorize: Authorize,
 ): void {
   const methodsOf = new Map<string, Set<string>>()
   for (const op of operations) {
@@ -108,10 +121,15 @@ export function registerOperations(
       exposeHeadRoute: false,
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         compiled ??= await compileOperation(op)
-        const form = op.method === 'GET' ? queryOf(request.url) : ((request.body ?? {}) as Form)
-        const { accountSid, urls } = request
+        const form = op.method === 'POST' ? ((request.body ?? {}) as Form) : queryOf(request.url)
         const params = request.params as Record<string, string>
-        const value = await op.handle(ctx, { accountSid, params, input: compiled.pick(form) as never, urls })
+        const caller = await authorize(request, op, params.AccountSid)
+        const value = await op.handle(ctx, {
+          caller,
+          params,
+          input: compiled.pick(form) as never,
+          urls: request.urls,
+        })
         reply.code(op.status)
         if (op.reply === null) return reply.send()
         return reply.type('application/json; charset=utf-8').send(compiled.serialize(value))

@@ -15,6 +15,18 @@ export const jsonText = <T extends TSchema>(schema: T) =>
 /** `yyyy-MM-dd'T'HH:mm:ss'Z'`, as the filters of lists take it. */
 export const isoDate = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' })
 
+/** A day, `2026-11-20`, or a time as in `isoDate`. */
+export const dateOrTime = Type.String({
+  pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z)?$',
+})
+
+/** Of what `dateOrTime` takes, in ms since 1970: a day begins at midnight UTC. */
+export const dateMs = (text: string | undefined) => (text === undefined ? undefined : Date.parse(text))
+
+/** The last millisecond of the second that it names: representations show no less. */
+export const dateEndMs = (text: string | undefined) =>
+  text === undefined ? undefined : Date.parse(text) + 999
+
 export const nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, nullable: true } as TSchema)
 

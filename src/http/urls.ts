@@ -24,3 +24,11 @@ export function productOf(host: string): string | undefined {
   const name = host.replace(/:\d+$/, '').toLowerCase()
   return isTwilioHost(name) ? name.slice(0, name.indexOf('.')) : undefined
 }
+
+/** The addresses of another product, as whoever sees these would reach it. */
+export function urlsOfProduct(urls: Urls, product: string): Urls {
+  const { hostname } = new URL(urls.base)
+  return isTwilioHost(hostname)
+    ? { base: `https://${product}.${hostname.slice(hostname.indexOf('.') + 1)}` }
+    : urls
+}

@@ -2,7 +2,7 @@ import type { Random } from '../clock.ts'
 import type { Secret } from '../secret.ts'
 import { loadKeyRing } from './key-ring.ts'
 import type { Storage, Tx } from './storage.ts'
-import { createVault, indexHash, type Vault } from './vault.ts'
+import { createVault, indexHash, type KeyedVault } from './vault.ts'
 
 interface Row {
   placements: number
@@ -10,9 +10,39 @@ interface Row {
   index_key: Uint8Array
 }
 
+export const INDEX_KEY = 'installation/index_key'
+
+/** Where a node finds its master keys. */
+interface KeySource {
+  dataDir: string
+  masterKeys: readonly Secret<string>[] | undefined
+  masterKeyFile: string | undefined
+  random: Random
+}
+
+const loadKeys = ({ dataDir, masterKeys, masterKeyFile, random }: KeySource, mayCreate: boolean) =>
+  loadKeyRing({
+    dataDir,
+    configured: masterKeys?.map((key) => key.reveal()) ?? [],
+    configuredFile: masterKeyFile,
+    mayCreate,
+    random,
+  })
+
+/** Throws where this node's keys do not open an installation's secrets. */
+export async function checkKeys(
+  { activeKeyId, indexKey }: { activeKeyId: string; indexKey: Uint8Array },
+  source: KeySource,
+): Promise<void> {
+  const { ring } = await loadKeys(source, false)
+  createVault(ring, activeKeyId, source.random).open(indexKey, INDEX_KEY)
+}
+
 /** What an installation is given once, at its first start, and keeps. */
 export interface Installation {
-  vault: Vault
+  vault: KeyedVault
+  /** Reads the key ring and which key seals anew, and has the vault use them; rejects where a file cannot be read. */
+  reloadKeys(): Promise<void>
   placements: number
   /** Keyed hash (32 bytes) of a list of parts; the key never leaves this closure. */
   hash(...parts: string[]): Buffer
@@ -24,25 +54,17 @@ export interface Installation {
 export const lockInstallation = (tx: Tx, { forUpdate }: Storage) =>
   tx.get`select id from installation where id = 1${forUpdate}`
 
-const INDEX_KEY = 'installation/index_key'
-
 /** Opens what the first start sealed; on an empty database this is the first start. Rejects without the right key. */
 export async function openInstallation(
   { system }: Storage,
-  options: {
-    dataDir: string
-    masterKeys: readonly Secret<string>[] | undefined
-    placements: number
-    random: Random
-    nowMs: number
-  },
+  options: KeySource & { placements: number; nowMs: number },
 ): Promise<Installation> {
-  const { dataDir, masterKeys, random, nowMs } = options
+  const { random, nowMs } = options
   const read = () =>
     system.read.get<Row>`select placements, active_key_id, index_key from installation where id = 1`
   let row = await read()
-  const configured = masterKeys?.map((key) => key.reveal()) ?? []
-  const { ring, created } = await loadKeyRing({ dataDir, configured, mayCreate: row === undefined, random })
+  const load = (mayCreate: boolean) => loadKeys(options, mayCreate)
+  const { ring, created } = await load(row === undefined)
   const [firstKeyId = ''] = ring.keys()
   const vault = createVault(ring, row?.active_key_id ?? firstKeyId, random)
   if (!row) {
@@ -58,6 +80,10 @@ export async function openInstallation(
   const indexKey = vault.open(row.index_key, INDEX_KEY)
   return {
     vault,
+    async reloadKeys() {
+      const [{ ring }, row] = await Promise.all([load(false), read()])
+      if (row) vault.useKeys(ring, row.active_key_id)
+    },
     placements: row.placements,
     hash: (...parts) => indexHash(indexKey, ...parts),
     madeKey: created,

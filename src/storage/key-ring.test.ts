@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeTemporaryDirectory, random } from '../../test/support/engines.ts'
-import { keyId, loadKeyRing, parseKeyRing } from './key-ring.ts'
+import { addToRingFile, keyId, loadKeyRing, parseKeyRing } from './key-ring.ts'
 
 const directory = makeTemporaryDirectory()
 let directories = 0
@@ -61,4 +61,24 @@ test('a key that is not one is refused without being told', () => {
       error instanceof Error && /key 2 is not 32 bytes/.test(error.message) && !error.message.includes(short),
   )
   assert.throws(() => parseKeyRing(['', ' '], 'the file'), /there is no key/)
+})
+
+test('keys are added to the file behind those that are there, once each', async () => {
+  const dataDir = join(newDataDir(), 'made')
+  assert.deepEqual(await addToRingFile(dataDir, [one]), [keyId(one)])
+  assert.deepEqual(await addToRingFile(dataDir, [one, two]), [keyId(two)])
+  assert.deepEqual(await addToRingFile(dataDir, [two]), [])
+  const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
+  assert.deepEqual([...ring.values()], [one, two])
+  assert.equal(statSync(join(dataDir, 'master-keys')).mode & 0o777, 0o600)
+})
+
+test('a configured file is read anew each time', async () => {
+  const dataDir = newDataDir()
+  const configuredFile = join(dataDir, 'secret')
+  const load = () => loadKeyRing({ dataDir, configuredFile, mayCreate: true, random })
+  writeFileSync(configuredFile, one.toString('base64'))
+  assert.deepEqual([...(await load()).ring.values()], [one])
+  writeFileSync(configuredFile, `${one.toString('base64')}, ${two.toString('base64')}\n`)
+  assert.deepEqual([...(await load()).ring.values()], [one, two])
 })

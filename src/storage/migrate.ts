@@ -46,6 +46,13 @@ export async function migrate(storage: Storage, directory: URL | string = OWN_MI
   })
 }
 
+/** Whether the database has this version's tables; 'empty' where it has none at all. Throws for a newer one's. */
+export async function compareTables(storage: Storage): Promise<'empty' | 'older' | 'current'> {
+  const newest = (await listMigrations(OWN_MIGRATIONS)).at(-1)?.version ?? 0
+  const current = refuseNewer(await currentVersion(storage), newest)
+  return current === 0 ? 'empty' : current < newest ? 'older' : 'current'
+}
+
 async function listMigrations(directory: URL | string): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{4}-.*\.sql$/.test(name)).sort()
   return names.map((name) => ({ version: Number(name.slice(0, 4)), name }))

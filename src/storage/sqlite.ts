@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../clock.ts'
+import { backupSqlite } from './sqlite-backup.ts'
 import { createCheckpointer, LOG_BYTES } from './sqlite-checkpoint.ts'
 import { toStorageError } from './sqlite-error.ts'
 import { createThread } from './sqlite-thread.ts'
@@ -61,6 +62,7 @@ export async function openSqlite(
     engine: 'sqlite',
     forUpdate: new Fragment(''),
     system,
+    backup: (to) => backupSqlite(path, to),
     async ping() {
       const row = await system.read.get<{
         ms: number
@@ -78,8 +80,8 @@ export async function openSqlite(
   }
 }
 
-/** Held by the kernel for this process, so that it goes with the process however that ends. */
-function takeLock(path: string): DatabaseSync {
+/** Throws where another process has it. Held by the kernel for this process, so that it goes with the process however that ends. */
+export function takeLock(path: string): DatabaseSync {
   const lock = new DatabaseSync(`${path}.lock`)
   try {
     lock.exec('begin exclusive')

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { random } from '../../test/support/engines.ts'
 import { keyId, parseKeyRing } from './key-ring.ts'
-import { createVault, indexHash, VaultError } from './vault.ts'
+import { createVault, indexHash, sealedPrefix, VaultError } from './vault.ts'
 
 const makeRing = (keys: number) =>
   parseKeyRing(
@@ -49,6 +49,28 @@ test('rotation: the active key seals, older keys of the ring still open', () => 
   const retired = createVault(new Map([...ring].slice(1)), second, random)
   assert.deepEqual(Buffer.from(retired.open(renewed, 'x')), text)
   assert.throws(() => retired.open(old, 'x'), new RegExp(`master key ${first}`))
+})
+
+test('keys change while it serves: the new one seals, the old one opens as long as the ring has it', () => {
+  const vault = createVault(new Map([...ring].slice(0, 1)), first, random)
+  const old = vault.seal(text, 'x')
+  vault.useKeys(ring, second)
+  assert.deepEqual([vault.activeKeyId, vault.keyIds], [second, [first, second]])
+  const renewed = vault.seal(text, 'x')
+  assert.deepEqual(Buffer.from(renewed.subarray(0, 5)), sealedPrefix(second))
+  for (const value of [old, renewed]) assert.deepEqual(Buffer.from(vault.open(value, 'x')), text)
+  vault.useKeys(new Map([...ring].slice(1)), second)
+  assert.deepEqual(Buffer.from(vault.open(renewed, 'x')), text)
+  assert.throws(() => vault.open(old, 'x'), new RegExp(`master key ${first}`))
+})
+
+test('without the key that the installation seals with it seals nothing, until it has it', () => {
+  const onlyFirst = new Map([...ring].slice(0, 1))
+  const vault = createVault(onlyFirst, first, random)
+  vault.useKeys(onlyFirst, second)
+  assert.throws(() => vault.seal(text, 'x'), new RegExp(`master key ${second}`))
+  vault.useKeys(ring, second)
+  assert.deepEqual(Buffer.from(vault.seal(text, 'x').subarray(0, 5)), sealedPrefix(second))
 })
 
 test('a process opens what another start of it sealed', () => {

@@ -7,8 +7,19 @@ export interface Vault {
   seal(bytes: Uint8Array, context: string): Uint8Array
   /** Throws `VaultError` if the key is missing, the context is another, or a byte was changed. */
   open(sealed: Uint8Array, context: string): Buffer
+}
+
+/** The vault as those see it who look after its keys. */
+export interface KeyedVault extends Vault {
   /** Of the key that seals: 8 hex digits. */
   readonly activeKeyId: string
+  /** Of all keys that open. */
+  readonly keyIds: readonly string[]
+  /**
+   * From now on these keys open, and that one seals. If the ring lacks it, nothing is sealed any more: a value under a
+   * key that the other nodes have retired would be lost.
+   */
+  useKeys(ring: KeyRing, activeKeyId: string): void
 }
 
 /** A value that cannot be opened. The message never tells of the value. */
@@ -29,29 +40,31 @@ const MAX_SUBKEYS = 256
  * Seals with AES-256-GCM under a subkey of the active key and a salt drawn here; opens what any key of the ring sealed.
  * Throws `VaultError` if the ring does not hold the active key.
  */
-export function createVault(ring: KeyRing, activeKeyId: string, random: Random): Vault {
-  const activeKey = ring.get(activeKeyId)
-  if (!activeKey) throw missingKey(activeKeyId)
-
+export function createVault(ring: KeyRing, activeKeyId: string, random: Random): KeyedVault {
   const subkeys = new Map<string, Buffer>()
+  let keys = ring
+  let active = activeKeyId
   let head = Buffer.alloc(0)
-  let sealing = Buffer.alloc(0)
+  let sealing: Buffer | undefined
   let seals = 0
 
-  function renewSalt(key: Buffer): void {
+  function renewSalt(): Buffer {
+    const key = keys.get(active)
+    if (!key) throw missingKey(active)
     const salt = random.bytes(NONCE_AT - SALT_AT)
-    head = Buffer.concat([Buffer.of(VERSION), Buffer.from(activeKeyId, 'hex'), salt])
+    head = Buffer.concat([sealedPrefix(active), salt])
     sealing = deriveSubkey(key, salt)
     seals = 0
+    return sealing
   }
-  renewSalt(activeKey)
+  renewSalt()
 
   function findSubkey(sealed: Buffer): Buffer {
     const name = sealed.toString('latin1', 1, NONCE_AT)
     let subkey = subkeys.get(name)
     if (!subkey) {
       const keyId = sealed.toString('hex', 1, SALT_AT)
-      const key = ring.get(keyId)
+      const key = keys.get(keyId)
       if (!key) throw missingKey(keyId)
       subkey = deriveSubkey(key, sealed.subarray(SALT_AT, NONCE_AT))
       const oldest = subkeys.size >= MAX_SUBKEYS ? subkeys.keys().next().value : undefined
@@ -62,11 +75,23 @@ export function createVault(ring: KeyRing, activeKeyId: string, random: Random):
   }
 
   return {
-    activeKeyId,
+    get activeKeyId() {
+      return active
+    },
+    get keyIds() {
+      return [...keys.keys()]
+    },
+    useKeys(ring, activeKeyId) {
+      // What a retired key has derived goes with it.
+      subkeys.clear()
+      keys = ring
+      if (activeKeyId !== active || !keys.has(active)) sealing = undefined
+      active = activeKeyId
+    },
     seal(bytes, context) {
-      if (++seals > SEALS_PER_SALT) renewSalt(activeKey)
+      const subkey = sealing === undefined || ++seals > SEALS_PER_SALT ? renewSalt() : sealing
       const nonce = random.bytes(TEXT_AT - NONCE_AT)
-      const cipher = createCipheriv('aes-256-gcm', sealing, nonce)
+      const cipher = createCipheriv('aes-256-gcm', subkey, nonce)
       cipher.setAAD(Buffer.from(context))
       return Buffer.concat([head, nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
     },
@@ -88,6 +113,10 @@ export function createVault(ring: KeyRing, activeKeyId: string, random: Random):
     },
   }
 }
+
+/** The bytes that every value begins with which this key sealed. */
+export const sealedPrefix = (keyId: string): Buffer =>
+  Buffer.concat([Buffer.of(VERSION), Buffer.from(keyId, 'hex')])
 
 /** A keyed hash (32 bytes) that stands for a value in an index: slots, placements, counters. No two lists of parts collide. */
 export function indexHash(indexKey: Uint8Array, ...parts: string[]): Buffer {

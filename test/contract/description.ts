@@ -1,7 +1,22 @@
-/** The official description of Verify v2, as the Twilio CLI ships it: read where it lies, never copied. */
+/** The official descriptions of the APIs, as the Twilio CLI ships them: read where they lie, never copied. */
 import { readFileSync } from 'node:fs'
 
-const FILE = '../../node_modules/@twilio/cli-core/src/services/twilio-api/twilio_verify_v2.json'
+const DIRECTORY = '../../node_modules/@twilio/cli-core/src/services/twilio-api'
+
+/** The APIs of which something is ours: their files, and which of their paths. */
+const PRODUCTS = {
+  verify: { file: 'twilio_verify_v2.json', ours: /^\/v2\// },
+  api: {
+    file: 'twilio_api_v2010.json',
+    ours: /^\/2010-04-01\/Accounts(\/[^/]+(\/(Keys|SigningKeys|OutgoingCallerIds|Usage)(\/.+)?)?)?$/,
+  },
+  accounts: { file: 'twilio_accounts_v1.json', ours: /^\/v1\/AuthTokens\// },
+  iam: { file: 'twilio_iam_v1.json', ours: /^\/v1\/Keys(\/|$)/ },
+  monitor: { file: 'twilio_monitor_v1.json', ours: /^\/v1\/(Events|Alerts)(\/|$)/ },
+}
+
+export type Product = keyof typeof PRODUCTS
+export const products = Object.keys(PRODUCTS) as Product[]
 
 export interface Schema {
   type?: string
@@ -18,9 +33,10 @@ type Method = 'GET' | 'POST' | 'DELETE'
 export type Sample = Record<string, unknown>
 
 export interface DescribedOperation {
+  product: Product
   id: string
   method: Method
-  /** `/v2/Services/{Sid}` */
+  /** `/v2/Services/{Sid}`; those of the 2010-04-01 API end in `.json`. */
   path: string
   /** By name: the query of a GET, the body of a POST. */
   parameters: Record<string, Schema>
@@ -55,22 +71,36 @@ export interface Description {
   find(method: string, path: string): DescribedOperation | undefined
 }
 
-let description: Description | undefined
+const descriptions = new Map<Product, Description>()
 
-/** Half a megabyte: read at the first use. */
-export function readDescription(): Description {
-  description ??= parseDescription(JSON.parse(readFileSync(new URL(FILE, import.meta.url), 'utf8')))
+/** Up to two megabytes: read at the first use. */
+export function readDescription(product: Product): Description {
+  const known = descriptions.get(product)
+  if (known) return known
+  const file = new URL(`${DIRECTORY}/${PRODUCTS[product].file}`, import.meta.url)
+  const description = parseDescription(product, JSON.parse(readFileSync(file, 'utf8')))
+  descriptions.set(product, description)
   return description
 }
 
-function parseDescription({ paths, components }: RawDescription): Description {
-  const raw = Object.entries(paths).flatMap(([path, item]) =>
-    (['GET', 'POST', 'DELETE'] as const).flatMap((method) => {
-      const operation = item[method.toLowerCase() as Lowercase<Method>]
-      return operation ? [{ method, path, operation }] : []
-    }),
-  )
-  const operations = raw.map(({ method, path, operation }) => describe(method, path, operation))
+/** What is described of a path that was asked for; undefined if nothing is. */
+export function findDescribed(method: string, path: string): DescribedOperation | undefined {
+  const product = products.find((name) => PRODUCTS[name].ours.test(withoutJson(path)))
+  return product && readDescription(product).find(method, path)
+}
+
+export const withoutJson = (path: string) => path.replace(/\.json$/, '')
+
+function parseDescription(product: Product, { paths, components }: RawDescription): Description {
+  const raw = Object.entries(paths)
+    .filter(([path]) => PRODUCTS[product].ours.test(withoutJson(path)))
+    .flatMap(([path, item]) =>
+      (['GET', 'POST', 'DELETE'] as const).flatMap((method) => {
+        const operation = item[method.toLowerCase() as Lowercase<Method>]
+        return operation ? [{ method, path, operation }] : []
+      }),
+    )
+  const operations = raw.map(({ method, path, operation }) => describe(product, method, path, operation))
   // A path without parts to fill in is meant before one with them: `Attempts/Summary` before `Attempts/{Sid}`.
   const patterns = operations
     .map((operation) => ({ operation, pattern: patternOf(operation.path) }))
@@ -80,23 +110,26 @@ function parseDescription({ paths, components }: RawDescription): Description {
     components,
     samples: collectSamples(raw.flatMap(({ operation }) => Object.values(operation.responses))),
     find: (method, path) =>
-      patterns.find(({ operation, pattern }) => operation.method === method && pattern.test(path))?.operation,
+      patterns.find(
+        ({ operation, pattern }) => operation.method === method && pattern.test(withoutJson(path)),
+      )?.operation,
   }
 }
 
 /** The words of a schema that is referred to; none where it is not a choice. */
-export function choicesOf(ref = ''): readonly string[] {
-  return readDescription().components.schemas[ref.slice(ref.lastIndexOf('/') + 1)]?.enum ?? []
+export function choicesOf(product: Product, ref = ''): readonly string[] {
+  return readDescription(product).components.schemas[ref.slice(ref.lastIndexOf('/') + 1)]?.enum ?? []
 }
 
-const patternOf = (path: string) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)
+const patternOf = (path: string) => new RegExp(`^${withoutJson(path).replace(/\{\w+\}/g, '[^/]+')}$`)
 
 const onlyContent = (content: Record<string, Content> | undefined) => content && Object.values(content)[0]
 
-function describe(method: Method, path: string, raw: RawOperation): DescribedOperation {
+function describe(product: Product, method: Method, path: string, raw: RawOperation): DescribedOperation {
   const query = (raw.parameters ?? []).filter((parameter) => parameter.in === 'query')
   const body = onlyContent(raw.requestBody?.content)
   return {
+    product,
     id: raw.operationId,
     method,
     path,
@@ -128,7 +161,7 @@ function collectSamples(responses: RawOperation['responses'][string][]): Map<str
       if (items?.$ref)
         keep(
           items.$ref,
-          values.flatMap((value) => value[name] as Sample[]),
+          values.flatMap((value) => (value[name] ?? []) as Sample[]),
         )
     }
   }

@@ -115,6 +115,20 @@ describe('the check of an exchange', () => {
     assert.throws(attempts({ fields: { meta: {} } }), /meta lacks page/)
   })
 
+  test('the 2010-04-01 API is held by its own forms', async () => {
+    const accounts = await record(server, 'GET', '/2010-04-01/Accounts.json')
+    const [account] = (await server.get('/2010-04-01/Accounts.json')).body.accounts
+    const listing = (change: Sample) => accounts({ fields: { accounts: [{ ...account, ...change }] } })
+    assert.doesNotThrow(accounts({}))
+    assert.throws(accounts({ without: 'start' }), /the list lacks start/)
+    assert.throws(accounts({ fields: { meta: {} } }), /an undocumented meta/)
+    assert.throws(accounts({ fields: { uri: 'Accounts.json' } }), /\/uri must match format/)
+    assert.throws(listing({ date_created: '2026-11-20T12:00:00Z' }), /date_created must match format/)
+    assert.throws(listing({ secret: 'x' }), /an undocumented secret/)
+    assert.throws(listing({ subresource_uris: { lamps: '/Lamps.json' } }), /an undocumented lamps/)
+    assert.doesNotThrow(listing({ subresource_uris: {} }))
+  })
+
   test('an error has the four documented fields', () => {
     assert.throws(error({ fields: { details: {} } }), /not the documented form/)
     assert.throws(error({ fields: { status: 400 } }), /not the documented form/)

@@ -5,8 +5,9 @@ import { type Form, parseForm } from '../../src/http/form.ts'
 import { compileOperation, type Operation } from '../../src/http/operation.ts'
 import { type TestServer, testServer } from '../support/server.ts'
 import { listCompatibility, sameRoute } from './compatibility.ts'
-import { choicesOf, type DescribedOperation, type Sample } from './description.ts'
+import { choicesOf, type DescribedOperation, products, type Sample } from './description.ts'
 
+/** Of Verify v2; of the others all that is listed. */
 const BUILT = [
   'CreateService',
   'CreateVerification',
@@ -22,14 +23,28 @@ const BUILT = [
   'UpdateVerification',
 ]
 
-/** Samples of requests that are refused here: silent network authentication is not built yet, nor is this a code. */
-const REFUSED_SAMPLES = new Set(['createVerificationSna'])
+/**
+ * Samples of requests that are refused here: silent network authentication is not built yet, which numbers stand for
+ * which status is documented nowhere, and a call delay of 100 is above the documented limit.
+ */
+const REFUSED_SAMPLES = new Set([
+  'CreateVerification createVerificationSna',
+  'UpdateAccount updateWithNumericStatus',
+  'CreateValidationRequest create',
+])
+/** Nor is this a code. */
 const CUSTOM_CODE_OF_ELEVEN = 'custom_code'
 
 /** What a request needs besides the parameter that is tried. */
-const REQUIRED: Record<string, Form> = { CreateVerification: { To: '+15017122661', Channel: 'sms' } }
+const REQUIRED: Record<string, Form> = {
+  CreateVerification: { To: '+15017122661', Channel: 'sms' },
+  CreateValidationRequest: { PhoneNumber: '+15017122661' },
+  CreateUsageTrigger: { CallbackUrl: 'https://example.com/', TriggerValue: '1', UsageCategory: 'totalprice' },
+}
 
-const table = listCompatibility()
+const verify = listCompatibility('verify')
+const others = products.filter((product) => product !== 'verify').flatMap(listCompatibility)
+const table = [...verify, ...others]
 
 describe('the operations of the official description', () => {
   let server: TestServer
@@ -38,17 +53,28 @@ describe('the operations of the official description', () => {
   })
   after(() => server.close())
 
-  test('there are 57, and those of the compatibility list are built', () => {
-    assert.equal(table.length, 57)
-    const built = table.flatMap(({ described, built }) => (built ? [described.id] : []))
+  test('Verify has 57, and those of the compatibility list are built', () => {
+    assert.equal(verify.length, 57)
+    const built = verify.flatMap(({ described, built }) => (built ? [described.id] : []))
     assert.deepEqual(built.sort(), BUILT)
   })
 
-  test('none of ours under /v2 is undocumented', () => {
-    const documented = new Set(table.map(({ described }) => sameRoute(described)))
-    const undocumented = operations.map(sameRoute).filter((route) => !documented.has(route))
+  test('of accounts, keys, tokens, usage and events all are built', () => {
+    assert.equal(others.length, 45)
     assert.deepEqual(
-      undocumented.filter((route) => route.includes(' /v2/')),
+      others.flatMap(({ described, built }) => (built ? [] : [described.id])),
+      [],
+    )
+  })
+
+  test('none of ours under the paths of the real API is undocumented', () => {
+    const documented = new Set(table.map(({ described }) => sameRoute(described)))
+    const real = operations.filter(
+      ({ path, permission }) =>
+        /^\/(v1|v2|2010-04-01)\//.test(path) && !permission.startsWith('/countersign/'),
+    )
+    assert.deepEqual(
+      real.map(sameRoute).filter((route) => !documented.has(route)),
       [],
     )
   })
@@ -62,7 +88,7 @@ describe('the operations of the official description', () => {
 
   for (const { described, built } of table) {
     if (built) testBuilt(described, built)
-    else {
+    else if (described.product === 'verify') {
       test(`${described.id} says that it is not built yet`, async () => {
         const path = fill(described.path, server.serviceSid)
         const call = { GET: server.get, POST: server.post, DELETE: server.del }[described.method]
@@ -90,7 +116,7 @@ function testBuilt(described: DescribedOperation, built: Operation): void {
   })
 
   for (const [name, { enum: choices, $ref }] of Object.entries(described.parameters)) {
-    for (const choice of choices ?? choicesOf($ref)) {
+    for (const choice of choices ?? choicesOf(described.product, $ref)) {
       test(`${described.id} accepts ${name}=${choice}`, async () => {
         const { pick } = await compileOperation(built)
         const form = { ...REQUIRED[described.id], [name]: choice }
@@ -103,7 +129,7 @@ function testBuilt(described: DescribedOperation, built: Operation): void {
     test(`${described.id} accepts the documented request ${name}`, async () => {
       const { pick } = await compileOperation(built)
       const form = parseForm(encode(sample))
-      if (REFUSED_SAMPLES.has(name)) assert.throws(() => pick(form), { code: 60200 })
+      if (REFUSED_SAMPLES.has(`${described.id} ${name}`)) assert.throws(() => pick(form), { code: 60200 })
       else
         assert.deepEqual(
           Object.keys(pick(form) as object).sort(),
@@ -121,9 +147,11 @@ const encode = (sample: Sample) =>
   new URLSearchParams(
     Object.entries(sample).map(([name, value]) => [
       name,
-      value === CUSTOM_CODE_OF_ELEVEN ? 'code' : String(value),
+      value === CUSTOM_CODE_OF_ELEVEN ? 'code' : textOf(value),
     ]),
   ).toString()
+
+const textOf = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value))
 
 const fill = (path: string, serviceSid: string) =>
   path.replace('{ServiceSid}', serviceSid).replace(/\{\w+\}/g, 'something')

@@ -26,8 +26,10 @@ export interface ServerProcess {
   serviceSid: string
   /** All it wrote to standard error: its log. */
   log(): string
-  get(path: string): Promise<Reply>
-  post(path: string, form?: Form): Promise<Reply>
+  /** With the credentials of the installation unless others are given. */
+  get(path: string, authorization?: string): Promise<Reply>
+  post(path: string, form?: Form, authorization?: string): Promise<Reply>
+  del(path: string, authorization?: string): Promise<Reply>
   startVerification(to: string, form?: Form): Promise<Reply>
   check(to: string, code: string): Promise<Reply>
   fetchVerification(name: string): Promise<Reply>
@@ -89,16 +91,17 @@ async function startProcess(wrap: readonly string[], env: NodeJS.ProcessEnv): Pr
     throw new Error(`${error.message}\n${log}`)
   })
   const agent = new Agent({ keepAlive: true })
-  const authorization = basic(env.COUNTERSIGN_ACCOUNT_SID ?? '', env.COUNTERSIGN_AUTH_TOKEN ?? '')
-  const call = (method: 'GET' | 'POST', path: string, form?: Form) =>
+  const own = basic(env.COUNTERSIGN_ACCOUNT_SID ?? '', env.COUNTERSIGN_AUTH_TOKEN ?? '')
+  const call = (method: 'GET' | 'POST' | 'DELETE', path: string, form?: Form, authorization = own) =>
     exchange(new URL(path, url), agent, method, authorization, form)
   const service = `/v2/Services/${serviceSid}`
   return {
     url,
     serviceSid,
     log: () => log,
-    get: (path) => call('GET', path),
-    post: (path, form = {}) => call('POST', path, form),
+    get: (path, authorization) => call('GET', path, undefined, authorization),
+    post: (path, form = {}, authorization) => call('POST', path, form, authorization),
+    del: (path, authorization) => call('DELETE', path, undefined, authorization),
     startVerification: (to, form) =>
       call('POST', `${service}/Verifications`, { To: to, Channel: 'sms', ...form }),
     check: (to, code) => call('POST', `${service}/VerificationCheck`, { To: to, Code: code }),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { recordReceipt } from '../../src/delivery/receipts.ts'
-import { runBackground } from '../../src/operations/background.ts'
+import { runBackground, runUsage } from '../../src/operations/background.ts'
 import { sidPlacement } from '../../src/storage/sid.ts'
 import { findQueued, lease, listDue } from '../../src/verify/attempts/store.ts'
+import * as webhookStore from '../../src/webhooks/store.ts'
 import type { TimerlessClock } from './clock.ts'
-import { freshNumber, type TestServer } from './server.ts'
+import { buildEstate } from './estate.ts'
+import { basic, freshNumber, type TestServer } from './server.ts'
 
 const DAY_MS = 86_400_000
 
@@ -58,6 +60,21 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
   const attemptSid = started.send_code_attempts[0].attempt_sid
   await server.get(`/v2/Attempts/${attemptSid}`)
   await server.get(`/delivery/attempts/${attemptSid}`)
+  const usage = `/2010-04-01/Accounts/${server.accountSid}/Usage`
+  await server.get(`${usage}/Records/Daily.json`)
+  const callback = { CallbackUrl: 'https://example.com/', TriggerValue: '1', UsageCategory: 'sms' }
+  const trigger = (await server.post(`${usage}/Triggers.json`, callback)).body
+  await server.get(`${usage}/Triggers.json?Recurring=alltime&TriggerBy=usage&UsageCategory=sms`)
+  await server.get(`${usage}/Triggers/${trigger.sid}.json`)
+  await server.post(`${usage}/Triggers/${trigger.sid}.json`, { FriendlyName: 'Renamed' })
+  await runUsage(ctx)
+  const [callbackDue] = await webhookStore.listDue(ctx.storage.system.read, ctx.clock.now(), 10)
+  if (callbackDue) {
+    await ctx.storage.system.write((tx) => webhookStore.lease(tx, callbackDue, ctx.clock.now()))
+    await ctx.storage.system.write((tx) => webhookStore.updateTry(tx, callbackDue, ctx.clock.now()))
+  }
+  await server.del(`${usage}/Triggers/${trigger.sid}.json`)
+  await runAccountOperations(server)
   await server.get('/readyz')
   await recordReceipt(ctx, { providerId: 'carrier', messageId: 'unknown', state: 'delivered' })
   // What the queue asks when a send has not succeeded at once.
@@ -67,4 +84,36 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
   if (attempt) await system.write((tx) => lease(tx, attempt, ctx.clock.now()))
   clock.pass(40 * DAY_MS)
   await runBackground(ctx)
+}
+
+/** What an account has beside what Verify keeps: made, listed, read, changed, removed. */
+async function runAccountOperations(server: TestServer): Promise<void> {
+  const of = await buildEstate(server)
+  const accounts = '/2010-04-01/Accounts'
+  const account = `${accounts}/${of.accountSid}`
+  const team = (await server.post(accounts, { FriendlyName: 'Team' })).body
+  await server.get(`${accounts}?FriendlyName=Team&Status=active`)
+  await server.post(`${accounts}/${team.sid}`, { Status: 'suspended' })
+  const key = (await server.post('/v1/Keys', { AccountSid: team.sid })).body
+  assert.equal((await server.get('/v2/Services', basic(key.sid, key.secret))).status, 403)
+  assert.equal((await server.del(`/v1/Keys/${key.sid}`)).status, 204)
+  for (const [list, sid] of [
+    [`${account}/Keys`, of.keySid],
+    [`${account}/OutgoingCallerIds`, of.callerIdSid],
+    ['/v1/IpAccessLists', of.ipListSid],
+  ] as const) {
+    assert.equal((await server.get(`${list}?PageSize=1`)).status, 200, list)
+    assert.equal((await server.get(`${list}/${sid}`)).status, 200, list)
+    assert.equal((await server.post(`${list}/${sid}`, { FriendlyName: 'Renamed' })).status, 200, list)
+    assert.equal((await server.del(`${list}/${sid}`)).status, 204, list)
+  }
+  for (const [list, sid] of [
+    ['/v1/Events', of.eventSid],
+    ['/v1/Alerts', of.alertSid],
+  ] as const) {
+    assert.equal((await server.get(`${list}?StartDate=2026-01-01`)).status, 200, list)
+    assert.equal((await server.get(`${list}/${sid}`)).status, 200, list)
+  }
+  assert.equal((await server.post('/v1/AuthTokens/Secondary')).status, 201)
+  assert.equal((await server.del('/v1/AuthTokens/Secondary')).status, 204)
 }

@@ -13,7 +13,8 @@ import { loadConfig } from '../../src/config.ts'
 import { type Context, closeContext, openContext, systemClock } from '../../src/context.ts'
 import type { Log } from '../../src/log.ts'
 import type { Observe } from '../../src/storage/storage.ts'
-import { createService } from '../../src/verify/services/service.ts'
+import { makeService } from '../../src/verify/services/service.ts'
+import { insertService } from '../../src/verify/services/store.ts'
 import { watchExchanges } from '../contract/exchange.ts'
 
 export interface Reply {
@@ -34,7 +35,7 @@ export interface TestServer {
   serviceSid: string
   get(path: string, authorization?: string): Promise<Reply>
   post(path: string, form?: Form, authorization?: string): Promise<Reply>
-  del(path: string): Promise<Reply>
+  del(path: string, authorization?: string): Promise<Reply>
   /** Starts a verification by SMS in the default service. */
   start(to: string, form?: Form): Promise<Reply>
   check(to: string, code: string, form?: Form): Promise<Reply>
@@ -78,9 +79,12 @@ export async function testServer(
     clock: options.clock ?? systemClock,
     ...(options.observe && { observe: options.observe }),
   })
-  const { account } = await ensureFirstAccount(ctx)
-  const authToken = openAuthToken(ctx, account)
-  const { sid: serviceSid } = await createService(ctx, account.sid, { FriendlyName: 'Test' })
+  const service = { sid: '' }
+  const { account } = await ensureFirstAccount(ctx, (tx, { sid }) =>
+    insertService(tx, Object.assign(service, makeService(ctx, sid, { FriendlyName: 'Test' }))),
+  )
+  const authToken = openAuthToken(ctx, account.sid, account.authToken)
+  const serviceSid = service.sid
   const app = buildApp(ctx, { controlSecret: 'not used' })
   const checkExchanges = watchExchanges(app)
   await ctx.delivery.start()
@@ -117,7 +121,7 @@ export async function testServer(
     logged,
     get: (path, authorization = own) => call('GET', path, undefined, authorization),
     post: (path, form = {}, authorization = own) => call('POST', path, form, authorization),
-    del: (path) => call('DELETE', path, undefined, own),
+    del: (path, authorization = own) => call('DELETE', path, undefined, authorization),
     start: (to, form = {}) =>
       server.post(`/v2/Services/${serviceSid}/Verifications`, { To: to, Channel: 'sms', ...form }),
     check: (to, code, form = {}) =>

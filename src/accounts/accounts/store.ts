@@ -1,12 +1,19 @@
-import type { Read, Tx } from '../../storage/storage.ts'
+import { keyset, type PageRequest } from '../../storage/keyset.ts'
+import { type Read, sql, type Tx, where } from '../../storage/storage.ts'
 import type { Account } from './account.ts'
 
 interface Row {
   sid: string
+  parent_sid: string | null
   friendly_name: string
   status: Account['status']
+  kind: Account['kind']
   auth_token: Uint8Array
   auth_token_hash: Uint8Array
+  secondary_auth_token: Uint8Array | null
+  secondary_auth_token_hash: Uint8Array | null
+  secondary_created_at: number | null
+  networks: string | null
   revision: number
   created_at: number
   updated_at: number
@@ -14,10 +21,21 @@ interface Row {
 
 const toAccount = (row: Row): Account => ({
   sid: row.sid,
+  parentSid: row.parent_sid,
   friendlyName: row.friendly_name,
   status: row.status,
+  kind: row.kind,
   authToken: row.auth_token,
   authTokenHash: row.auth_token_hash,
+  secondary:
+    row.secondary_auth_token && row.secondary_auth_token_hash
+      ? {
+          token: row.secondary_auth_token,
+          hash: row.secondary_auth_token_hash,
+          createdAtMs: row.secondary_created_at ?? 0,
+        }
+      : null,
+  networks: row.networks?.split(' ') ?? [],
   revision: row.revision,
   createdAtMs: row.created_at,
   updatedAtMs: row.updated_at,
@@ -29,25 +47,91 @@ export async function findAccount(read: Read, sid: string): Promise<Account | un
 }
 
 export async function readFirstAccount(read: Read): Promise<Account | undefined> {
-  const row = await read.get<Row>`select * from account order by created_at limit 1`
+  const row = await read.get<Row>`select * from account where parent_sid is null order by created_at limit 1`
   return row && toAccount(row)
 }
+
+/** An account and those below it, newest first. */
+export async function listFamily(
+  read: Read,
+  parentSid: string,
+  filter: { friendlyName?: string | undefined; status?: string | undefined },
+  page: PageRequest,
+): Promise<Account[]> {
+  const { edge, order } = keyset(page)
+  const rows = await read.all<Row>`select * from account ${where([
+    sql`(sid = ${parentSid} or parent_sid = ${parentSid})`,
+    filter.friendlyName === undefined ? undefined : sql`friendly_name = ${filter.friendlyName}`,
+    filter.status === undefined ? undefined : sql`status = ${filter.status}`,
+    edge,
+  ])} ${order} limit ${page.limit}`
+  return rows.map(toAccount)
+}
+
+/** For the operator: accounts of all tenants, oldest first. */
+export const listAllAccounts = async (read: Read) =>
+  (await read.all<Row>`select * from account order by created_at, sid`).map(toAccount)
 
 export const listAccountSids = async (read: Read) =>
   (await read.all<{ sid: string }>`select sid from account`).map(({ sid }) => sid)
 
-/** The revisions that a node's kept account and service must have to be used. */
-export const readRevisions = (read: Read, accountSid: string, serviceSid: string) =>
-  read.get<{ account: number; service: number | null }>`
-    select a.revision as account, s.revision as service from account a
+/** What a node's kept account, its parent, key and service must have to be used. */
+export interface Revisions {
+  account_sid: string
+  account: number
+  parent_sid: string | null
+  parent: number | null
+  key: number | null
+  service: number | null
+}
+
+export const readAccountRevisions = (read: Read, accountSid: string, serviceSid: string) =>
+  read.get<Revisions>`
+    select a.sid as account_sid, a.revision as account, a.parent_sid, p.revision as parent, null as key,
+      s.revision as service
+    from account a left join account p on p.sid = a.parent_sid
     left join service s on s.sid = ${serviceSid} and s.account_sid = a.sid where a.sid = ${accountSid}`
 
-export const insertAccount = (tx: Tx, a: Account) =>
-  tx.run`insert into account
-      (sid, friendly_name, status, auth_token, auth_token_hash, revision, created_at, updated_at)
-    values (${a.sid}, ${a.friendlyName}, ${a.status}, ${a.authToken}, ${a.authTokenHash}, ${a.revision},
-      ${a.createdAtMs}, ${a.updatedAtMs})`
+export const readKeyRevisions = (read: Read, keySid: string, serviceSid: string) =>
+  read.get<Revisions>`
+    select a.sid as account_sid, a.revision as account, a.parent_sid, p.revision as parent, k.revision as key,
+      s.revision as service
+    from api_key k join account a on a.sid = k.account_sid
+    left join account p on p.sid = a.parent_sid
+    left join service s on s.sid = ${serviceSid} and s.account_sid = a.sid where k.sid = ${keySid}`
 
-export const updateAuthToken = (tx: Tx, a: Account) =>
-  tx.run`update account set auth_token = ${a.authToken}, auth_token_hash = ${a.authTokenHash},
-    revision = ${a.revision}, updated_at = ${a.updatedAtMs} where sid = ${a.sid}`
+export const insertAccount = (tx: Tx, a: Account) =>
+  tx.run`insert into account (sid, parent_sid, friendly_name, status, kind, auth_token, auth_token_hash, revision,
+      created_at, updated_at)
+    values (${a.sid}, ${a.parentSid}, ${a.friendlyName}, ${a.status}, ${a.kind}, ${a.authToken}, ${a.authTokenHash},
+      ${a.revision}, ${a.createdAtMs}, ${a.updatedAtMs})`
+
+/** Changes nothing if the revision has moved on since it was read. */
+export const updateAccount = (tx: Tx, a: Account) =>
+  tx.run`update account set friendly_name = ${a.friendlyName}, status = ${a.status}, kind = ${a.kind},
+      auth_token = ${a.authToken}, auth_token_hash = ${a.authTokenHash},
+      secondary_auth_token = ${a.secondary?.token ?? null},
+      secondary_auth_token_hash = ${a.secondary?.hash ?? null},
+      secondary_created_at = ${a.secondary?.createdAtMs ?? null},
+      revision = ${a.revision}, updated_at = ${a.updatedAtMs}
+    where sid = ${a.sid} and revision = ${a.revision - 1}`
+
+/** Moves the revision on, and so holds the row until the unit ends. */
+export const touchAccount = (tx: Tx, sid: string, nowMs: number) =>
+  tx.run`update account set revision = revision + 1, updated_at = ${nowMs} where sid = ${sid}`
+
+export const updateNetworks = (tx: Tx, sid: string, networks: readonly string[]) =>
+  tx.run`update account set networks = ${networks.length === 0 ? null : networks.join(' ')} where sid = ${sid}`
+
+export const listSubaccountSids = async (read: Read, parentSid: string) =>
+  (await read.all<{ sid: string }>`select sid from account where parent_sid = ${parentSid}`).map(
+    ({ sid }) => sid,
+  )
+
+/** Of an account and those below it; resolves to the sids of those that were trial accounts. */
+export const endTrials = async (tx: Tx, sid: string, nowMs: number) =>
+  (
+    await tx.all<{ sid: string }>`
+      update account set kind = 'Full', revision = revision + 1, updated_at = ${nowMs}
+      where (sid = ${sid} or parent_sid = ${sid}) and kind = 'Trial' returning sid`
+  ).map((row) => row.sid)

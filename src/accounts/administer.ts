@@ -1,0 +1,159 @@
+import type { Context } from '../context.ts'
+import type { Caller } from '../http/caller.ts'
+import { fail } from '../http/errors.ts'
+import { Refusal } from '../refusal.ts'
+import { type Account, changeAccount, makeAccount, openAuthToken, readFirst } from './accounts/account.ts'
+import { findAccount, insertAccount, listAllAccounts } from './accounts/store.ts'
+import { audit } from './audit/audit.ts'
+import { createKey, type KeyKind, removeKey } from './keys/key.ts'
+import { READY_POLICIES } from './keys/policy.ts'
+import { listKeys } from './keys/store.ts'
+import { createSecondaryToken, deleteSecondaryToken, promoteSecondaryToken } from './tokens/token.ts'
+
+// What the operator of an installation does with its accounts. `account` names one by its sid; without it: the first.
+
+interface OfAccount {
+  account?: string | undefined
+}
+
+const SOURCE_IP = '127.0.0.1'
+
+/** Who acts where the command line does. */
+export const asOperator = (accountSid: string): Caller => ({
+  accountSid,
+  ownAccountSid: accountSid,
+  actorSid: 'operator',
+  actorType: 'operator',
+  sourceIp: SOURCE_IP,
+})
+
+/** Throws 20404. */
+async function resolveAccount(ctx: Context, sid: string | undefined): Promise<Account> {
+  const account = sid === undefined ? await readFirst(ctx) : await findAccount(ctx.storage.system.read, sid)
+  if (!account) throw fail.notFound(`/Accounts/${sid}`)
+  return account
+}
+
+const describeAccount = (a: Account) => ({
+  sid: a.sid,
+  friendly_name: a.friendlyName,
+  status: a.status,
+  type: a.kind,
+  parent_sid: a.parentSid,
+  date_created: new Date(a.createdAtMs).toISOString(),
+})
+
+export async function listAccounts(ctx: Context) {
+  return (await listAllAccounts(ctx.storage.system.read)).map(describeAccount)
+}
+
+/** An account of its own, below none. Its token is in the answer. */
+export async function createAccount(ctx: Context, input: { name?: string; trial?: boolean }) {
+  await readFirst(ctx) // the server makes that one, and furnishes it
+  const account = makeAccount(ctx, {
+    kind: input.trial ? 'Trial' : 'Full',
+    ...(input.name && { friendlyName: input.name }),
+  })
+  await ctx.storage.system.write(async (tx) => {
+    await insertAccount(tx, account)
+    await audit(ctx, tx, asOperator(account.sid), {
+      type: 'account.created',
+      resource: 'account',
+      sid: account.sid,
+      data: { friendly_name: account.friendlyName, type: account.kind },
+    })
+  })
+  return { ...describeAccount(account), auth_token: openAuthToken(ctx, account.sid, account.authToken) }
+}
+
+export async function setAccountStatus(ctx: Context, input: { account: string; status: Account['status'] }) {
+  const caller = asOperator(input.account)
+  return describeAccount(await changeAccount(ctx, caller, input.account, { Status: input.status }))
+}
+
+export async function endTrial(ctx: Context, input: { account: string }) {
+  const caller = asOperator(input.account)
+  return describeAccount(await changeAccount(ctx, caller, input.account, { Kind: 'Full' }))
+}
+
+export async function showToken(ctx: Context, input: OfAccount) {
+  const account = await resolveAccount(ctx, input.account)
+  return { account_sid: account.sid, auth_token: openAuthToken(ctx, account.sid, account.authToken) }
+}
+
+/** `start` makes a second token, `finish` makes it the only one, `cancel` removes it. */
+export async function rotateToken(ctx: Context, input: OfAccount & { step: 'start' | 'finish' | 'cancel' }) {
+  const account = await resolveAccount(ctx, input.account)
+  const caller = asOperator(account.sid)
+  if (input.step === 'start') {
+    if (account.secondary)
+      throw new Refusal('a second token is there already: finish that rotation, or cancel it')
+    return { account_sid: account.sid, secondary_auth_token: (await createSecondaryToken(ctx, caller)).token }
+  }
+  if (!account.secondary) throw new Refusal('there is no second token: start a rotation first')
+  if (input.step === 'cancel') {
+    await deleteSecondaryToken(ctx, caller)
+    return showToken(ctx, { account: account.sid })
+  }
+  const promoted = await promoteSecondaryToken(ctx, caller)
+  const isConfigured = ctx.config.authToken !== undefined && account.sid === (await readFirst(ctx)).sid
+  return {
+    account_sid: account.sid,
+    auth_token: openAuthToken(ctx, account.sid, promoted.authToken),
+    // The next start would give the account the old token back.
+    ...(isConfigured && { change_setting: 'COUNTERSIGN_AUTH_TOKEN' }),
+  }
+}
+
+const MAX_LISTED = 1_000
+
+export async function listApiKeys(ctx: Context, input: OfAccount) {
+  const account = await resolveAccount(ctx, input.account)
+  const keys = await listKeys(ctx.storage.read, account.sid, { cursor: undefined, limit: MAX_LISTED })
+  return keys.map((key) => ({
+    sid: key.sid,
+    account_sid: key.accountSid,
+    friendly_name: key.friendlyName,
+    kind: key.kind,
+    policy: key.policy,
+    date_created: new Date(key.createdAtMs).toISOString(),
+  }))
+}
+
+/** `policy` is the name of a ready-made one, or its JSON. The secret is in the answer, this once. */
+export async function createApiKey(
+  ctx: Context,
+  input: OfAccount & { name?: string; kind: KeyKind; policy?: string },
+) {
+  const account = await resolveAccount(ctx, input.account)
+  if ((input.kind === 'restricted') !== (input.policy !== undefined)) {
+    throw new Refusal('a restricted key needs a policy, and no other key has one')
+  }
+  const { key, secret } = await createKey(ctx, asOperator(account.sid), input.kind, {
+    ...(input.name && { FriendlyName: input.name }),
+    ...(input.policy !== undefined && { Policy: readPolicy(input.policy) }),
+  })
+  return { sid: key.sid, secret, account_sid: account.sid, kind: key.kind, policy: key.policy }
+}
+
+function readPolicy(text: string): unknown {
+  if (!text.trimStart().startsWith('{')) {
+    const ready = READY_POLICIES[text]
+    if (ready) return ready
+    const names = Object.keys(READY_POLICIES).join(', ')
+    throw new Refusal(
+      `there is no policy "${text}": name one of ${names}, or give JSON like {"allow": [...]}`,
+    )
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Refusal('the policy is not JSON')
+  }
+}
+
+export async function deleteApiKey(ctx: Context, input: OfAccount & { sid: string }) {
+  const account = await resolveAccount(ctx, input.account)
+  await removeKey(ctx, asOperator(account.sid), input.sid)
+  return { sid: input.sid }
+}

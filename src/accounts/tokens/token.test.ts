@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { addAccount } from '../../../test/support/account.ts'
+import { fakeClock } from '../../../test/support/clock.ts'
+import { basic, type Reply, type TestServer, testServer } from '../../../test/support/server.ts'
+
+const SECONDARY = '/v1/AuthTokens/Secondary'
+const PROMOTE = '/v1/AuthTokens/Promote'
+const codeOf = ({ status, body }: Reply) => [status, body?.code]
+
+describe('rotation of auth tokens', () => {
+  let server: TestServer
+  const clock = fakeClock()
+  before(async () => {
+    server = await testServer({ clock })
+  })
+  after(() => server.close())
+
+  /** An account of its own, whose tokens no other test needs. */
+  async function begin() {
+    const { sid, authorization } = await addAccount(server.ctx)
+    const works = async (token: string) => (await server.get('/v2/Services', token)).status === 200
+    const create = async (as = authorization) => {
+      const { status, body } = await server.post(SECONDARY, {}, as)
+      assert.equal(status, 201)
+      return { body, authorization: basic(sid, body.secondary_auth_token) }
+    }
+    return { sid, primary: authorization, works, create }
+  }
+
+  test('both work between create and promote, then the new one alone', async () => {
+    const { sid, primary, works, create } = await begin()
+    const secondary = await create()
+    assert.deepEqual(secondary.body, {
+      account_sid: sid,
+      secondary_auth_token: secondary.body.secondary_auth_token,
+      date_created: '2026-11-20T12:00:00Z',
+      date_updated: '2026-11-20T12:00:00Z',
+      url: `http://localhost:8080${SECONDARY}`,
+    })
+    assert.match(secondary.body.secondary_auth_token, /^[0-9a-f]{32}$/)
+    assert.deepEqual([await works(primary), await works(secondary.authorization)], [true, true])
+    await clock.advance('1m')
+    const { status, body } = await server.post(PROMOTE, {}, primary)
+    assert.deepEqual([status, body.auth_token], [200, secondary.body.secondary_auth_token])
+    assert.equal(body.date_updated, '2026-11-20T12:01:00Z')
+    assert.deepEqual([await works(primary), await works(secondary.authorization)], [false, true])
+    const account = await server.get(`/2010-04-01/Accounts/${sid}.json`, secondary.authorization)
+    assert.equal(account.body.auth_token, body.auth_token)
+  })
+
+  test('the secondary may promote itself', async () => {
+    const { primary, works, create } = await begin()
+    const { authorization } = await create()
+    assert.equal((await server.post(PROMOTE, {}, authorization)).status, 200)
+    assert.deepEqual([await works(primary), await works(authorization)], [false, true])
+  })
+
+  test('a deleted secondary stops at once, and the primary goes on', async () => {
+    const { primary, works, create } = await begin()
+    const { authorization } = await create()
+    assert.equal(await works(authorization), true)
+    assert.equal((await server.del(SECONDARY, primary)).status, 204)
+    assert.deepEqual([await works(authorization), await works(primary)], [false, true])
+    assert.deepEqual(codeOf(await server.del(SECONDARY, primary)), [404, 20404])
+  })
+
+  test('a second secondary takes the place of the first', async () => {
+    const { works, create } = await begin()
+    const first = await create()
+    const second = await create()
+    assert.deepEqual([await works(first.authorization), await works(second.authorization)], [false, true])
+  })
+
+  test('without a secondary there is nothing to promote', async () => {
+    const { primary, works } = await begin()
+    assert.deepEqual(codeOf(await server.post(PROMOTE, {}, primary)), [404, 20404])
+    assert.equal(await works(primary), true)
+  })
+
+  test('SuppressEmailNotification is accepted', async () => {
+    const { primary } = await begin()
+    const form = { SuppressEmailNotification: true }
+    assert.equal((await server.post(SECONDARY, form, primary)).status, 201)
+    assert.equal((await server.post(PROMOTE, form, primary)).status, 200)
+    assert.equal((await server.post(SECONDARY, form, primary)).status, 401)
+  })
+
+  test('two promotes at once: one promotes, the other finds nothing', async () => {
+    const { primary, works, create } = await begin()
+    const { authorization } = await create()
+    const replies = await Promise.all([
+      server.post(PROMOTE, {}, authorization),
+      server.post(PROMOTE, {}, authorization),
+    ])
+    assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 404])
+    assert.deepEqual([await works(primary), await works(authorization)], [false, true])
+  })
+
+  test('no token is stored in plain, logged or audited', async () => {
+    const { sid, create } = await begin()
+    const token: string = (await create()).body.secondary_auth_token
+    const { read } = server.ctx.storage.system
+    const row = await read.get<Record<string, unknown>>`select * from account where sid = ${sid}`
+    const events = await read.all<{ data: string }>`select * from audit_event where account_sid = ${sid}`
+    assert.equal(events.length, 1)
+    const texts = [row, ...events].flatMap((one) =>
+      Object.values(one ?? {}).map((value) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value),
+      ),
+    )
+    for (const text of [...texts, ...server.logged]) assert.ok(!text.includes(token))
+  })
+})

@@ -1,0 +1,129 @@
+import { constants } from 'node:fs'
+import { access, copyFile, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Refusal } from '../refusal.ts'
+import { createThread } from './sqlite-thread.ts'
+
+const SIDE_FILES = ['-wal', '-shm', '-journal']
+
+/**
+ * Copies the database as it is at one instant into a file, for which it makes a place, while it serves. The file is
+ * there whole or not at all, and is durable. Throws Refusal where there is one already.
+ */
+export async function backupSqlite(path: string, to: string): Promise<void> {
+  if (await exists(to)) throw new Refusal(`${to} is there already: give the backup another name`)
+  const unfinished = `${to}.unfinished`
+  await rm(unfinished, { force: true })
+  // SQLite fills an empty file: so it is never readable by others.
+  await (await open(unfinished, 'wx', 0o600)).close()
+  // A thread of its own: the one for scans has other reads to do meanwhile.
+  const thread = createThread(path, true)
+  try {
+    const copy = thread.call('get', 'vacuum into ?', [unfinished])
+    await syncUntil(copy, unfinished)
+    await copy
+    await sync(unfinished)
+    await rename(unfinished, to)
+    await sync(dirname(to))
+  } finally {
+    await thread.close()
+    await rm(unfinished, { force: true })
+  }
+}
+
+/**
+ * Has the disk take the file as it grows: a commit waits for what the disk was given before, and a whole database at
+ * once would keep the writer waiting.
+ */
+async function syncUntil(done: Promise<unknown>, path: string): Promise<void> {
+  let isDone = false
+  const end = () => {
+    isDone = true
+  }
+  done.then(end, end)
+  const file = await open(path)
+  try {
+    while (!isDone) {
+      await file.datasync()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** What a restore has to know of a backup. */
+export interface Backup {
+  /** Of the newest migration in it. */
+  version: number
+  activeKeyId: string
+  indexKey: Uint8Array
+}
+
+/** Reads the whole file. Throws Refusal for one that is damaged, or no database of ours. */
+export function inspectBackup(path: string): Backup {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path, { readOnly: true })
+    const damage = db.prepare('pragma integrity_check').all() as { integrity_check: string }[]
+    if (damage[0]?.integrity_check !== 'ok')
+      throw new Refusal(`${path} is damaged: ${damage[0]?.integrity_check}`)
+    const found = db
+      .prepare(
+        `select (select max(version) from migration) as version, active_key_id as activeKeyId,
+           index_key as indexKey from installation where id = 1`,
+      )
+      .get() as Backup | undefined
+    if (!found) throw new Refusal(`${path} holds no installation`)
+    return found
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    throw new Refusal(`${path} is not a backup of Countersign: ${(error as Error).message}`)
+  } finally {
+    db?.close()
+  }
+}
+
+/**
+ * Puts a copy of the backup in the place of the database, which no process may have open. Throws Refusal where there
+ * is a database, unless it may be replaced: then it is kept beside, and the path of that resolved to.
+ */
+export async function restoreSqlite(
+  backup: string,
+  path: string,
+  { replace, nowMs }: { replace: boolean; nowMs: number },
+): Promise<string | undefined> {
+  const isThere = await exists(path)
+  if (isThere && !replace) throw new Refusal(`${path} is there already: --force puts the backup in its place`)
+  const unfinished = `${path}.unfinished`
+  await copyFile(backup, unfinished)
+  const file = await open(unfinished, 'r+')
+  await file.chmod(0o600)
+  await file.sync()
+  await file.close()
+  const kept = `${path}.before-restore-${nowMs}`
+  if (isThere) {
+    // Whole in one file, whatever its log still held.
+    const db = new DatabaseSync(path)
+    db.exec('pragma wal_checkpoint(truncate)')
+    db.close()
+    await rename(path, kept)
+  }
+  // The log of another database would be taken for this one's.
+  for (const suffix of SIDE_FILES) await rm(path + suffix, { force: true })
+  await rename(unfinished, path)
+  await sync(dirname(path))
+  return isThere ? kept : undefined
+}
+
+const exists = (path: string) =>
+  access(path, constants.F_OK).then(
+    () => true,
+    () => false,
+  )
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path)
+  await handle.sync().finally(() => handle.close())
+}
