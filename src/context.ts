@@ -1,21 +1,29 @@
 import { randomFillSync, randomInt } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Alerts, keepAlerts } from './accounts/alerts/alert.ts'
+import { keepLogins, type Logins } from './accounts/audit/logins.ts'
+import { type LoginLimits, limitLogins } from './accounts/login-limits.ts'
+import { limitOwnSends, type OwnSends } from './accounts/own-service/own-service.ts'
+import { type CallCounts, countCalls } from './accounts/usage/call-counts.ts'
 import type { Clock, Random } from './clock.ts'
-import type { Config } from './config.ts'
+import { type Config, isLoopback } from './config.ts'
 import { planRoutes } from './delivery/choose.ts'
 import type { Provider } from './delivery/provider.ts'
 import { openProviders } from './delivery/providers/open.ts'
 import { DeliveryQueue } from './delivery/queue.ts'
+import { type Rates, readRates } from './delivery/rates.ts'
 import { recordReceipt } from './delivery/receipts.ts'
 import { type Inbox, openInbox } from './inbox/inbox.ts'
 import { type Known, keepKnown } from './known.ts'
 import type { Log } from './log.ts'
+import { openServingNode, type ServingNode } from './operations/serving-node.ts'
 import { openInstallation } from './storage/installation.ts'
 import { migrate } from './storage/migrate.ts'
 import type { Observe, Storage } from './storage/storage.ts'
-import type { Vault } from './storage/vault.ts'
+import type { KeyedVault } from './storage/vault.ts'
 import { RecipientLanes } from './verify/verifications/recipient-lanes.ts'
+import { WebhookQueue } from './webhooks/queue.ts'
 
 /** Everything the rooms work with; built once, injected everywhere. */
 export interface Context {
@@ -23,18 +31,28 @@ export interface Context {
   storage: Storage
   clock: Clock
   random: Random
-  vault: Vault
+  vault: KeyedVault
   log: Log
   known: Known
   lanes: RecipientLanes
+  loginLimits: LoginLimits
+  ownSends: OwnSends
+  logins: Logins
+  alerts: Alerts
+  /** What the API was called, by account: for usage. */
+  callCounts: CallCounts
   inbox: Inbox
   providers: ReadonlyMap<string, Provider>
   delivery: DeliveryQueue
+  rates: Rates
+  webhooks: WebhookQueue
   /** Keyed hash (32 bytes): stands for recipients in indexes. */
   hash(...parts: string[]): Buffer
   placements: number
   /** Where the rows about these parts lie: 0 unless the tables are distributed. */
   placementOf(...parts: string[]): number
+  /** This process among those that share the database. */
+  node: ServingNode
   /** True where this start made the master key. */
   madeKey: boolean
 }
@@ -92,12 +110,14 @@ export async function openContext(
   }: { clock?: Clock; random?: Random; observe?: Observe } = {},
 ): Promise<Context> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const rates = await readRates(config.rates)
   const storage = await openStorage(config, { clock, random, ...(observe && { observe }) })
   try {
     await migrate(storage)
-    const { vault, placements, hash, madeKey } = await openInstallation(storage, {
+    const { vault, reloadKeys, placements, hash, madeKey } = await openInstallation(storage, {
       dataDir: config.dataDir,
       masterKeys: config.masterKeys,
+      masterKeyFile: config.masterKeyFile,
       placements: config.placements,
       random,
       nowMs: clock.now(),
@@ -116,6 +136,8 @@ export async function openContext(
       madeKey,
       known: keepKnown(storage),
       lanes: new RecipientLanes(clock),
+      loginLimits: limitLogins(clock),
+      ownSends: limitOwnSends(clock),
     }
     const inbox = openInbox(base)
     const world = {
@@ -126,11 +148,19 @@ export async function openContext(
     }
     const providers = await openProviders(config, inbox, world)
     const context: Context = Object.assign(base, {
+      logins: keepLogins(base, () => context),
+      alerts: keepAlerts(base),
+      callCounts: countCalls(base),
+      rates,
       inbox,
       providers,
       delivery: undefined as unknown as DeliveryQueue,
+      node: undefined as unknown as ServingNode,
+      webhooks: undefined as unknown as WebhookQueue,
     })
     context.delivery = new DeliveryQueue(context, planRoutes(config, providers, clock))
+    context.webhooks = new WebhookQueue(context, isLoopback(config.host))
+    context.node = openServingNode(context, reloadKeys)
     return context
   } catch (error) {
     await storage.close()
@@ -139,8 +169,17 @@ export async function openContext(
 }
 
 /** Lets sends under way end, then closes carriers and database. */
-export async function closeContext({ delivery, providers, storage }: Context): Promise<void> {
-  await delivery.close()
+export async function closeContext(ctx: Context): Promise<void> {
+  const { delivery, providers, storage } = ctx
+  await ctx.node.close()
+  await Promise.all([delivery.close(), ctx.webhooks.close()])
   await Promise.all([...providers.values()].map((provider) => provider.close()))
+  await Promise.all([
+    ctx.logins.flush({ all: true }),
+    ctx.alerts.flush({ all: true }),
+    ctx.callCounts.flush(),
+  ]).catch((error: unknown) =>
+    ctx.log.error({ err: error }, 'log-ins, alerts and usage of the last seconds are lost'),
+  )
   await storage.close()
 }

@@ -2,16 +2,18 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { destination, pino } from 'pino'
 import { ensureFirstAccount } from './accounts/accounts/account.ts'
-import { buildApp, type Tls } from './app.ts'
+import { buildApp } from './app.ts'
 import { type Config, isLoopback } from './config.ts'
 import { closeContext, openContext } from './context.ts'
 import type { RunningServer } from './intercept/environment.ts'
 import type { Log } from './log.ts'
 import { startBackground } from './operations/background.ts'
-import { CONTROL_PATH, type Credentials, readFirstCredentials } from './operations/control.ts'
+import { readFirstCredentials } from './operations/credentials.ts'
+import { readTls, watchTls } from './tls.ts'
 import { makeService } from './verify/services/service.ts'
 import { insertService } from './verify/services/store.ts'
 import { loadNumberingPlans } from './verify/verifications/recipient.ts'
@@ -27,6 +29,8 @@ export interface StartedServer extends RunningServer {
   madeKey: boolean
   /** Where the whole world reaches it. `url` is where this machine does. */
   publicUrl: string
+  /** Takes up certificates and master keys that changed, without waiting for its next look. */
+  reload(): Promise<void>
 }
 
 /** Opens everything, listens, sends what is due. Resolves when requests are answered. */
@@ -37,12 +41,14 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     const { created } = await ensureFirstAccount(ctx, (tx, { sid }) =>
       insertService(tx, makeService(ctx, sid, { FriendlyName: FIRST_SERVICE })),
     )
+    await ctx.node.start()
     const secret = ctx.random.bytes(32).toString('hex')
     const app = buildApp(ctx, { tls, controlSecret: secret })
-    // Before anything can be queued: on SQLite it takes all leases for those of a process that is gone.
     // Before the first request: on SQLite it frees all leases, and none of them may be in use.
     await ctx.delivery.start()
+    ctx.webhooks.start()
     await app.listen({ host: config.host, port: config.port })
+    const certificate = tls && watchTls(app.server as unknown as TlsServer, tls, ctx)
     const publicUrl = addressOf(app.server, tls !== undefined, config.host)
     const local = tls || !isLoopback(config.host) ? await listenLocally(app) : undefined
     const url = local ? addressOf(local, false, '127.0.0.1') : publicUrl
@@ -57,7 +63,12 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
       publicUrl: config.publicUrl ?? publicUrl,
       isNew: created,
       madeKey: ctx.madeKey,
+      async reload() {
+        await certificate?.reload()
+        await ctx.node.renew()
+      },
       async close() {
+        certificate?.close()
         await rm(file, { force: true })
         local?.close()
         await app.close()
@@ -68,24 +79,6 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
   } catch (error) {
     await closeContext(ctx)
     throw error
-  }
-}
-
-/** The first account's credentials, from the server that runs on the data directory or else from its database. */
-export async function readCredentials(config: Config): Promise<Credentials> {
-  const running = await readServerFile(config.dataDir)
-  if (running) {
-    const reply = await fetch(new URL(CONTROL_PATH, running.url), {
-      headers: { authorization: `Bearer ${running.secret}` },
-    }).catch(() => undefined)
-    if (reply?.ok) return (await reply.json()) as Credentials
-  }
-  // No carrier is needed to read what is kept.
-  const ctx = await openContext({ ...config, providers: {} }, makeLog(config))
-  try {
-    return await readFirstCredentials(ctx)
-  } finally {
-    await closeContext(ctx)
   }
 }
 
@@ -121,12 +114,6 @@ export function makeLog({ logLevel }: Config): Log {
     },
     destination({ fd: 2, sync: false, minLength: 4_096, periodicFlush: 250 }),
   )
-}
-
-async function readTls({ tlsCert, tlsKey }: Config): Promise<Tls | undefined> {
-  if (!tlsCert || !tlsKey) return undefined
-  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)])
-  return { cert, key }
 }
 
 /** A door of loopback for this machine's command line, where the main one has TLS or faces outside. */

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { RunningServer } from '../intercept/environment.ts'
-import { readCredentials, readServerFile, startServer } from '../server.ts'
+import { readServerFile, startServer } from '../server.ts'
+import { ask } from './ask.ts'
 
 /**
  * The server that runs on this data directory, which `close` leaves alone; if none does, one of the command's own on a
@@ -9,7 +10,7 @@ import { readCredentials, readServerFile, startServer } from '../server.ts'
 export async function connectOrStart(config: Config): Promise<RunningServer> {
   const url = await findRunning(config.dataDir)
   if (url === undefined) return startServer({ ...config, host: '127.0.0.1', port: 0 })
-  return { url, ...(await readCredentials(config)), close: async () => {} }
+  return { url, ...(await ask(config, 'credentials', undefined)), close: async () => {} }
 }
 
 /** Where the server of this data directory answers. A server that was killed leaves its file behind. */

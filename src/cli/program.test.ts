@@ -30,8 +30,22 @@ suite('the command line', { concurrency: true }, () => {
   test('--help names the commands there are', async () => {
     const { status, out } = await countersign('--help')
     assert.equal(status, 0)
-    const commands = [...out.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name)
-    assert.deepEqual(commands, ['serve', 'exec', 'migrate', 'token', 'service', 'help'])
+    const commands = [...out.matchAll(/^ {2}([a-z][a-z-]+)\b/gm)].map(([, name]) => name)
+    assert.deepEqual(commands, [
+      'serve',
+      'exec',
+      'migrate',
+      'backup',
+      'restore',
+      'doctor',
+      'account',
+      'token',
+      'api-key',
+      'master-key',
+      'service',
+      'audit',
+      'help',
+    ])
   })
 
   for (const args of [
@@ -60,6 +74,14 @@ suite('the command line', { concurrency: true }, () => {
       'service list',
       'service create x',
       'exec -- true',
+      'account list',
+      'api-key list',
+      'master-key status',
+      'master-key add',
+      'backup x',
+      'restore x',
+      'doctor',
+      'audit head',
     ]) {
       assert.deepEqual(await start('countersign.ts', command.split(' '), { PORT: 'http' }), refused, command)
     }

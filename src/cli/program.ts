@@ -1,15 +1,13 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { run, type Shell } from './shell.ts'
 import { readVersion } from './version.ts'
+
+/** What a command's file exports; its options and arguments are those that its declaration names. */
+type Behaviour = (shell: Shell, options: never, ...args: never[]) => Promise<number>
 
 /** Runs one command line, `arguments` without Node and the script; resolves to its exit status. */
 export async function runProgram(shell: Shell, args: readonly string[]): Promise<number> {
   let status = 0
-  /** Each command's file, and what it imports, is loaded only when it is the one that runs. */
-  const action = (command: () => Promise<(shell: Shell) => Promise<number>>) => async () => {
-    status = await run(shell, await command())
-  }
-
   const program = new Command('countersign')
     .description('A self-hosted verification server that speaks the Twilio Verify v2 protocol.')
     .version(readVersion())
@@ -21,50 +19,180 @@ export async function runProgram(shell: Shell, args: readonly string[]): Promise
     .exitOverride()
     .addHelpText('after', '\nSettings are environment variables or countersign.yaml: docs/configuration.md.')
 
-  program
-    .command('serve')
-    .description('serve until SIGTERM or SIGINT')
-    .action(action(async () => (await import('./serve.ts')).serve))
+  const group = (name: string, about: string) => program.command(name).description(about)
 
-  program
-    .command('exec')
-    .description('run a command whose requests to Twilio reach this server instead')
+  /** Declares a command. Its file, and what that imports, is loaded only when it is the one that runs. */
+  function command(parent: Command, usage: string, about: string, load: () => Promise<Behaviour>): Command {
+    return parent
+      .command(usage)
+      .description(about)
+      .action(async (...given: unknown[]) => {
+        // Commander gives the arguments, then the options, then the command itself.
+        const [options, args] = [given.at(-2) as never, given.slice(0, -2) as never[]]
+        const behaviour = await load()
+        status = await run(shell, (shell) => behaviour(shell, options, ...args))
+      })
+  }
+  /** One whose result `--json` prints for programs. */
+  const query: typeof command = (...declaration) =>
+    command(...declaration).option('--json', 'print JSON, for programs')
+
+  command(program, 'serve', 'serve until SIGTERM or SIGINT', async () => (await import('./serve.ts')).serve)
+  command(
+    program,
+    'exec <command...>',
+    'run a command whose requests to Twilio reach this server instead',
+    async () => (await import('./exec-command.ts')).execCommand,
+  )
     .usage('-- <command> [arguments...]')
-    .argument('<command...>')
     .passThroughOptions()
-    .action((command: string[]) =>
-      action(async () => {
-        const { execCommand } = await import('./exec-command.ts')
-        return (shell) => execCommand(shell, command)
-      })(),
+  query(
+    program,
+    'migrate',
+    "bring the database to this version's tables, as serve does when it starts",
+    async () => (await import('./migrate.ts')).migrateDatabase,
+  )
+
+  const backups = () => import('./backup.ts')
+  query(
+    program,
+    'backup <file>',
+    'copy the SQLite database into a file, while the server serves',
+    async () => (await backups()).backUp,
+  )
+  query(
+    program,
+    'restore <file>',
+    'put a backup in the place of the SQLite database, after a check; no server may run',
+    async () => (await backups()).restore,
+  ).option('--force', 'replace the database that is there; it is kept beside')
+
+  query(
+    program,
+    'doctor',
+    'look at settings, database, disk, keys, certificate, carriers; say what is wrong and what to do',
+    async () => (await import('./doctor.ts')).examineAll,
+  )
+
+  const accounts = () => import('./account.ts')
+  const account = group('account', 'accounts, of all tenants')
+  query(account, 'list', 'print a line an account', async () => (await accounts()).listAccounts)
+  query(
+    account,
+    'create <friendly-name>',
+    'make one below no other; print its credentials',
+    async () => (await accounts()).createAccount,
+  ).option('--trial', 'a trial account: it may send to its verified caller ids only')
+  for (const [name, about, next] of [
+    ['suspend', 'refuse its requests until it is activated', 'suspended'],
+    ['activate', 'end a suspension', 'active'],
+    ['close', 'refuse its requests for ever', 'closed'],
+  ] as const) {
+    query(account, `${name} <sid>`, about, async () => (await accounts()).setAccountStatus(next))
+  }
+  query(
+    account,
+    'upgrade <sid>',
+    'make a trial account a full one',
+    async () => (await accounts()).upgradeAccount,
+  )
+
+  const ofAccount = ['--account <sid>', 'of this account (without it: the first)'] as const
+  const tokens = () => import('./token.ts')
+  const token = group('token', "an account's Auth Token")
+  query(token, 'show', 'print account sid and Auth Token', async () => (await tokens()).showToken).option(
+    ...ofAccount,
+  )
+  query(
+    token,
+    'rotate',
+    'make a second Auth Token, print it; both work until --finish or --cancel',
+    async () => (await tokens()).rotateToken,
+  )
+    .option(...ofAccount)
+    .option('--finish', 'make the second token the only one: the old one stops at once')
+    .addOption(new Option('--cancel', 'remove the second token').conflicts('finish'))
+
+  const keys = () => import('./api-key.ts')
+  const apiKey = group('api-key', "an account's API keys")
+  query(apiKey, 'list', 'print a line a key', async () => (await keys()).listApiKeys).option(...ofAccount)
+  query(
+    apiKey,
+    'create <friendly-name>',
+    'make one; its secret is printed this once',
+    async () => (await keys()).createApiKey,
+  )
+    .option(...ofAccount)
+    .addOption(
+      new Option('--kind <kind>', 'what it may do')
+        .choices(['main', 'standard', 'restricted'])
+        .default('standard'),
     )
+    .option('--policy <policy>', 'of a restricted key: the name of a ready-made one, or {"allow": [...]}')
+  query(
+    apiKey,
+    'delete <sid>',
+    'from then on it opens nothing',
+    async () => (await keys()).deleteApiKey,
+  ).option(...ofAccount)
 
-  program
-    .command('migrate')
-    .description("bring the database to this version's tables, as serve does when it starts")
-    .action(action(async () => (await import('./migrate.ts')).migrateDatabase))
+  const masterKeys = () => import('./master-key.ts')
+  const masterKey = group('master-key', 'the keys that seal secrets in the database')
+  query(
+    masterKey,
+    'status',
+    'print which keys there are, which one seals, and which nodes have them',
+    async () => (await masterKeys()).showMasterKeys,
+  )
+  query(
+    masterKey,
+    'add',
+    "add a key to this node's key file: a new one, or another node's",
+    async () => (await masterKeys()).addMasterKey,
+  ).option('--from <file>', 'the key file of another node; - reads standard input')
+  query(
+    masterKey,
+    'activate <id>',
+    'have all nodes seal with it; refused until each of them has it',
+    async () => (await masterKeys()).activateMasterKey,
+  )
+  query(
+    masterKey,
+    'retire <id>',
+    "drop it from this node's key file; refused while anything is sealed with it",
+    async () => (await masterKeys()).retireMasterKey,
+  )
 
-  const token = program.command('token').description("the first account's Auth Token")
-  token
-    .command('show')
-    .description('print account sid and Auth Token')
-    .action(action(async () => (await import('./token.ts')).showToken))
+  const services = () => import('./service.ts')
+  const service = group('service', 'Verify services of the first account')
+  query(service, 'list', 'print sid and name of each', async () => (await services()).listServices)
+  query(
+    service,
+    'create <friendly-name>',
+    'make one and print its sid',
+    async () => (await services()).createService,
+  )
 
-  const service = program.command('service').description('Verify services')
-  service
-    .command('list')
-    .description('print sid and name of each')
-    .action(action(async () => (await import('./service.ts')).listServices))
-  service
-    .command('create')
-    .description('make one and print its sid')
-    .argument('<friendly-name>')
-    .action((friendlyName: string) =>
-      action(async () => {
-        const { createService } = await import('./service.ts')
-        return (shell) => createService(shell, friendlyName)
-      })(),
-    )
+  const audits = () => import('./audit.ts')
+  const audit = group('audit', 'what was changed and who logged in')
+  query(
+    audit,
+    'head',
+    'print the head of the chain, to be kept elsewhere',
+    async () => (await audits()).showHead,
+  )
+  query(
+    audit,
+    'verify',
+    'check that no event was changed, put in or taken out',
+    async () => (await audits()).verifyAudit,
+  ).option('--head <n:mac>', 'that was kept: tells whether the newest events were cut off')
+  command(
+    audit,
+    'export',
+    'print all events, oldest first, one line of JSON each',
+    async () => (await audits()).exportAudit,
+  ).option('--since <date>', 'those since then, as 2026-11-20 or 2026-11-20T12:00:00Z')
 
   try {
     await program.parseAsync(args, { from: 'user' })

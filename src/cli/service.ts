@@ -1,5 +1,6 @@
 import type { RunningServer } from '../intercept/environment.ts'
 import { connectOrStart } from './connect.ts'
+import { type PrintOptions, print } from './print.ts'
 import { readConfig, type Shell } from './shell.ts'
 
 interface Service {
@@ -8,22 +9,24 @@ interface Service {
 }
 
 /** Prints a line a Verify service: its sid and its name. */
-export function listServices(shell: Shell): Promise<number> {
+export function listServices(shell: Shell, options: PrintOptions): Promise<number> {
   return withServer(shell, async (server) => {
+    const all: Service[] = []
     let next: string | null = '/v2/Services?PageSize=1000'
     while (next !== null) {
       const page: { services: Service[]; meta: { next_page_url: string | null } } = await call(server, next)
-      for (const { sid, friendly_name } of page.services) shell.out(`${sid}  ${friendly_name}`)
+      all.push(...page.services.map(({ sid, friendly_name }) => ({ sid, friendly_name })))
       next = page.meta.next_page_url
     }
+    print(shell, options, all, (list) => list.map(({ sid, friendly_name }) => `${sid}  ${friendly_name}`))
   })
 }
 
 /** Makes a Verify service and prints its sid. */
-export function createService(shell: Shell, friendlyName: string): Promise<number> {
+export function createService(shell: Shell, options: PrintOptions, friendlyName: string): Promise<number> {
   return withServer(shell, async (server) => {
     const service: Service = await call(server, '/v2/Services', { FriendlyName: friendlyName })
-    shell.out(service.sid)
+    print(shell, options, { sid: service.sid, friendly_name: service.friendly_name }, ({ sid }) => [sid])
   })
 }
 

@@ -34,7 +34,7 @@ const isBug = (error: Error) =>
   [TypeError, ReferenceError, RangeError, SyntaxError].some((type) => error instanceof type)
 
 /** The error's message and those of its causes. An error of several connection tries has a code only. */
-function explain(error: Error & { code?: string }): string {
+export function explain(error: Error & { code?: string }): string {
   const message = error.message || error.code || error.name
   return error.cause instanceof Error ? `${message}: ${explain(error.cause)}` : message
 }

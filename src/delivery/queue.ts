@@ -11,6 +11,7 @@ import { composeMessage } from './compose.ts'
 import { CHANNELS, type Channel, type SendResult } from './provider.ts'
 import { bindReceipts, UNKNOWN_ERROR } from './receipts.ts'
 import { groupWrites } from './records.ts'
+import { raiseSendAlert } from './send-alert.ts'
 import { insertHandover } from './store.ts'
 
 /** How long the node that took a row has it for itself: longer than a provider may take. */
@@ -34,6 +35,8 @@ const ERROR_CODES = {
   config: '30008',
   funds: '30008',
 } as const
+
+const NOT_TAKEN = 'no carrier took it while its code lived'
 
 /** A message to go out. The code is at hand only in the turn that committed it; later it is read again. */
 interface Job {
@@ -150,7 +153,12 @@ export class DeliveryQueue {
       const leased = await this.#extendLease(held)
       if (!leased) return
       const text = (last ? undefined : code) ?? (await this.#readCode(leased))
-      if (text === undefined) return this.#update(leased, { status: 'canceled', dueAtMs: null })
+      if (text === undefined) {
+        const canceled = await this.#update(leased, { status: 'canceled', dueAtMs: null })
+        const isLate = this.#ctx.clock.now() >= leased.expiresAtMs
+        if (canceled && isLate) raiseSendAlert(this.#ctx, canceled, NOT_TAKEN)
+        return
+      }
       const report = circuit.begin()
       last = await this.#handOver(provider, leased, text)
       report(last)
@@ -231,7 +239,10 @@ export class DeliveryQueue {
       tries: held.tries + 1,
       dueAtMs: accepted || isBadNumber ? null : now + LEASE_MS,
       updatedAtMs: now,
-      ...(accepted && { status: accepted.deliveredBy ? 'delivered' : 'sent' }),
+      ...(accepted && {
+        status: accepted.deliveredBy ? 'delivered' : 'sent',
+        priceMicros: this.#ctx.rates.price(held.channel, held.recipient) * (accepted.segments ?? 1),
+      }),
       ...(isBadNumber && { status: 'failed', errorCode: ERROR_CODES.bad_number }),
     }
     const changed = await this.#writeRecord(async (tx) => {
@@ -253,7 +264,9 @@ export class DeliveryQueue {
       return changed
     })
     accepted?.recorded?.()
-    return changed === 1 ? next : undefined
+    if (changed !== 1) return undefined
+    if (isBadNumber) raiseSendAlert(this.#ctx, next, result.code)
+    return next
   }
 
   /** Nobody took it: exponential back-off with jitter while the code lives, then it has failed. */
@@ -261,14 +274,20 @@ export class DeliveryQueue {
     const { clock, random } = this.#ctx
     const backoffMs = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** held.tries) * (0.5 + random.int(1000) / 1000)
     const dueAtMs = clock.now() + Math.round(Math.max(backoffMs, waitMs))
-    if (dueAtMs < held.expiresAtMs) return this.#update(held, { dueAtMs })
+    if (dueAtMs < held.expiresAtMs) {
+      await this.#update(held, { dueAtMs })
+      return
+    }
     const errorCode = last?.outcome === 'rejected' ? ERROR_CODES[last.kind] : UNKNOWN_ERROR
-    await this.#update(held, { status: 'failed', errorCode, dueAtMs: null })
+    const failed = await this.#update(held, { status: 'failed', errorCode, dueAtMs: null })
+    if (failed) raiseSendAlert(this.#ctx, failed, last && 'code' in last ? last.code : NOT_TAKEN)
   }
 
-  async #update(held: Attempt, change: Partial<Attempt>): Promise<void> {
+  /** Undefined where another node took the row meanwhile. */
+  async #update(held: Attempt, change: Partial<Attempt>): Promise<Attempt | undefined> {
     const next = { ...held, ...change, updatedAtMs: this.#ctx.clock.now() }
-    await this.#ctx.storage.system.write((tx) => updateTry(tx, next, held.dueAtMs))
+    const changed = await this.#ctx.storage.system.write((tx) => updateTry(tx, next, held.dueAtMs))
+    return changed === 1 ? next : undefined
   }
 
   #scheduleSweep(afterMs: number): void {

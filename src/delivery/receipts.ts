@@ -4,6 +4,7 @@ import type { Tx } from '../storage/storage.ts'
 import type { Attempt, MessageStatus } from '../verify/attempts/attempt.ts'
 import { findQueued, updateMessageStatus } from '../verify/attempts/store.ts'
 import type { Receipt } from './provider.ts'
+import { raiseSendAlert } from './send-alert.ts'
 import { bindReceiptKey, parkReceipt, type ReceiptKey, updateHandover } from './store.ts'
 
 // States only move forward, and `delivered` wins over a late `undelivered`.
@@ -60,10 +61,13 @@ async function applyReceipt(ctx: Context, tx: Tx, attemptSid: string, receipt: R
   await updateHandover(tx, attempt, receipt.messageId, receipt)
   if (RANK[receipt.state] <= RANK[attempt.status]) return
   const arrived = receipt.state === 'delivered' || receipt.state === 'sent'
-  await updateMessageStatus(tx, {
+  const next: Attempt = {
     ...attempt,
     status: receipt.state,
     errorCode: arrived ? null : UNKNOWN_ERROR,
     updatedAtMs: ctx.clock.now(),
-  })
+  }
+  await updateMessageStatus(tx, next)
+  // Counted in memory: a unit that is rolled back after this is told once too often.
+  if (!arrived) raiseSendAlert(ctx, next, receipt.code)
 }

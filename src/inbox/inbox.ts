@@ -32,7 +32,7 @@ export interface Inbox extends Provider {
 
 const watchKey = (accountSid: string, to: string) => `${accountSid} ${to.toLowerCase()}`
 
-const sealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/message`
+export const messageSealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/message`
 
 export function openInbox(world: World): Inbox {
   const watchers = new Map<string, Set<() => void>>()
@@ -57,7 +57,7 @@ export function openInbox(world: World): Inbox {
         accountSid,
         verificationSid: message.verificationSid,
         channel: message.channel,
-        content: world.vault.seal(Buffer.from(content), sealedAs(accountSid, sid)),
+        content: world.vault.seal(Buffer.from(content), messageSealedAs(accountSid, sid)),
         createdAtMs: sidCreatedAtMs(sid),
       }
       return {
@@ -92,6 +92,6 @@ export function openInbox(world: World): Inbox {
 
 export function openMessage({ vault }: Pick<Context, 'vault'>, stored: StoredMessage): InboxMessage {
   const { sid, channel, verificationSid, createdAtMs } = stored
-  const content = vault.open(stored.content, sealedAs(stored.accountSid, sid)).toString('utf8')
+  const content = vault.open(stored.content, messageSealedAs(stored.accountSid, sid)).toString('utf8')
   return { sid, channel, verificationSid, createdAtMs, ...JSON.parse(content) }
 }

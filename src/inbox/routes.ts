@@ -15,24 +15,33 @@ export const inboxOperations = [
   operation({
     method: 'GET',
     path: PATH,
+    permission: '/countersign/inbox/messages/list',
+    // It shows codes.
+    mainOnly: true,
     input: MessagesQuery,
     status: 200,
     reply: listOf('messages', MessageWire),
-    handle: async (ctx, { accountSid, input, urls }) => {
+    handle: async (ctx, { caller, input, urls }) => {
       const recipient = input.To ? await parseAnyRecipient(input.To) : undefined
       // What is no recipient was sent nothing.
-      const slot = input.To ? attemptSlot(ctx, accountSid, recipient?.key ?? input.To) : undefined
+      const slot = input.To ? attemptSlot(ctx, caller.accountSid, recipient?.key ?? input.To) : undefined
       const list = { url: urls.base + PATH, key: 'messages', filters: { To: input.To } }
       const read = () =>
-        readPage(input, list, (page) => listMessages(ctx.storage.read, accountSid, slot, page))
+        readPage(input, list, (page) => listMessages(ctx.storage.read, caller.accountSid, slot, page))
       let page = await read()
       if (recipient && input.Wait) {
         const untilMs = ctx.clock.now() + input.Wait * 1000
         while (page.items.length === 0 && ctx.inbox.mayWait && ctx.clock.now() < untilMs) {
-          await nextMessage(ctx, accountSid, recipient.to, Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()))
+          await nextMessage(
+            ctx,
+            caller.accountSid,
+            recipient.to,
+            Math.min(LOOK_AGAIN_MS, untilMs - ctx.clock.now()),
+          )
           page = await read()
         }
       }
+      if (page.items.length > 0) ctx.logins.codesRead(caller)
       return {
         messages: page.items.map((message) => toMessageWire(openMessage(ctx, message))),
         meta: page.meta,

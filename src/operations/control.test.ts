@@ -4,18 +4,34 @@ import { testServer } from '../../test/support/server.ts'
 import { buildApp } from '../app.ts'
 import { CONTROL_PATH } from './control.ts'
 
-test('the credentials are told to who has the secret; for others the path does not exist', async (t) => {
+test('commands are done for who has the secret; for others the path does not exist', async (t) => {
   const server = await testServer()
   t.after(() => server.close())
   const app = buildApp(server.ctx, { controlSecret: 'right' })
-  const ask = (headers: Record<string, string>) => app.inject({ url: CONTROL_PATH, headers })
-  const told = await ask({ authorization: 'Bearer right' })
+  const ask = (name: string, authorization: string | undefined, input: unknown = {}) =>
+    app.inject({
+      method: 'POST',
+      url: CONTROL_PATH + name,
+      headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+      payload: typeof input === 'string' ? input : JSON.stringify(input),
+    })
+  const told = await ask('credentials', 'Bearer right')
   assert.equal(told.headers['cache-control'], 'no-store')
   const { accountSid, authToken, serviceSid } = server
-  assert.deepEqual(told.json(), { accountSid, authToken, serviceSid })
-  for (const authorization of ['Bearer wrong', 'Bearer right ', 'Bearer ', '']) {
-    const refused = await ask({ authorization })
-    assert.deepEqual([refused.statusCode, refused.json().code], [404, 20404], authorization)
+  assert.deepEqual(told.json(), { result: { accountSid, authToken, serviceSid } })
+  for (const authorization of ['Bearer wrong', 'Bearer right ', 'Bearer ', '', undefined]) {
+    const refused = await ask('credentials', authorization, 'not JSON')
+    assert.deepEqual([refused.statusCode, refused.json().code], [404, 20404], String(authorization))
   }
-  assert.equal((await ask({})).statusCode, 404)
+  for (const name of ['nothing', 'toString', '', 'a/b']) {
+    assert.equal((await ask(name, 'Bearer right')).statusCode, 404, name)
+  }
+  assert.equal((await ask('credentials', 'Bearer right', 'not JSON')).statusCode, 400)
+  const refusal = await ask('token-rotate', 'Bearer right', { step: 'finish' })
+  assert.deepEqual(
+    [refusal.statusCode, refusal.json().message],
+    [409, 'there is no second token: start a rotation first'],
+  )
+  const unknown = await ask('token-show', 'Bearer right', { account: `AC${'0'.repeat(32)}` })
+  assert.deepEqual([unknown.statusCode, unknown.json().code], [404, 20404])
 })

@@ -1,36 +1,50 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { openAuthToken, readFirst } from '../accounts/accounts/account.ts'
 import type { Context } from '../context.ts'
-import { fail } from '../http/errors.ts'
-import { findFirstService } from '../verify/services/store.ts'
+import { errorBody, fail } from '../http/errors.ts'
+import { Refusal } from '../refusal.ts'
+import { type AdminName, adminCommands } from './admin.ts'
 
-export const CONTROL_PATH = '/_control/credentials'
+export const CONTROL_PATH = '/_control/'
 
-/** What a person needs to make the first request. */
-export interface Credentials {
-  accountSid: string
-  authToken: string
-  /** Empty when the account has no service left. */
-  serviceSid: string
-}
-
-export async function readFirstCredentials(ctx: Context): Promise<Credentials> {
-  const account = await readFirst(ctx)
-  const service = await findFirstService(ctx.storage.read, account.sid)
-  return { accountSid: account.sid, authToken: openAuthToken(ctx, account), serviceSid: service?.sid ?? '' }
-}
+const isCommand = (name: string): name is AdminName => Object.hasOwn(adminCommands, name)
 
 /**
- * For the command line on this machine: one process owns a SQLite file, so the running server is asked. The secret is
- * in a file that only the server's user can read; without it the path does not exist.
+ * `POST /_control/<command>` with JSON, for the command line on this machine: one process owns a SQLite file, so the
+ * running server is asked. The secret is in a file that only the server's user can read; without it the path does not
+ * exist.
  */
 export function registerControl(app: FastifyInstance, ctx: Context, secret: string): void {
   const expected = Buffer.from(`Bearer ${secret}`)
-  app.get(CONTROL_PATH, async (request, reply) => {
-    const given = Buffer.from(request.headers.authorization ?? '')
-    const right = given.length === expected.length && timingSafeEqual(given, expected)
-    if (!right) throw fail.notFound(CONTROL_PATH)
-    return reply.header('cache-control', 'no-store').send(await readFirstCredentials(ctx))
+  app.register(async (scope) => {
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+      try {
+        done(null, JSON.parse(body as string))
+      } catch {
+        done(fail.invalidRequest('Malformed request'))
+      }
+    })
+    scope.post<{ Params: { command: string } }>(`${CONTROL_PATH}:command`, {
+      // Before the body is read.
+      onRequest: async (request) => {
+        const given = Buffer.from(request.headers.authorization ?? '')
+        const right = given.length === expected.length && timingSafeEqual(given, expected)
+        if (!right || !isCommand(request.params.command)) throw fail.notFound(request.url)
+      },
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store')
+        try {
+          const run = adminCommands[request.params.command as AdminName] as (
+            ctx: Context,
+            input: unknown,
+          ) => Promise<unknown>
+          return await reply.send({ result: (await run(ctx, request.body)) ?? null })
+        } catch (error) {
+          // A refusal is for the operator, and part of no API.
+          if (!(error instanceof Refusal)) throw error
+          return reply.code(409).send(errorBody({ code: 20409, status: 409, message: error.message }))
+        }
+      },
+    })
   })
 }

@@ -17,7 +17,10 @@ test('a server whose parts work is ready, and says so to anybody', async (t) => 
   const { ask } = await serve(t, {})
   assert.deepEqual(await ask('/healthz'), { status: 'ok' })
   const { status, checks } = await ask('/readyz')
-  assert.deepEqual([status, checks], ['ready', { database: 'ok', clock: 'ok', 'provider inbox': 'up' }])
+  assert.deepEqual(
+    [status, checks],
+    ['ready', { database: 'ok', 'master key': 'ok', clock: 'ok', 'provider inbox': 'up' }],
+  )
 })
 
 test('without its database it is alive but not ready, and says 503', async (t) => {

@@ -15,6 +15,8 @@ export async function checkReadiness(ctx: Context): Promise<Readiness> {
     const before = ctx.clock.now()
     const skewMs = Math.round((await ctx.storage.ping()) - (before + ctx.clock.now()) / 2)
     checks.database = 'ok'
+    const { keyIds, activeKeyId } = ctx.vault
+    checks['master key'] = keyIds.includes(activeKeyId) ? 'ok' : `this node lacks ${activeKeyId}`
     const isOff = ctx.storage.engine === 'postgres' && Math.abs(skewMs) > MAX_CLOCK_SKEW_MS
     checks.clock = isOff ? `${skewMs} ms off the database's` : 'ok'
   } catch {

@@ -3,18 +3,20 @@ export interface EmailInput {
   code: string
   amount?: string | undefined
   payee?: string | undefined
+  trial?: boolean | undefined
 }
 
 /** An e-mail, in English only. The subject shows on locked screens, so the code is not in it. */
-export function emailMessage({ friendlyName, code, amount, payee }: EmailInput): {
+export function emailMessage({ friendlyName, code, amount, payee, trial }: EmailInput): {
   subject: string
   text: string
   html: string
 } {
-  const subject = `Your ${friendlyName} verification code`
+  const heading = trial ? 'Trial account: ' : ''
+  const subject = `${heading}Your ${friendlyName} verification code`
   const isPayment = amount !== undefined && payee !== undefined
   const what = isPayment ? `code to pay ${amount} to ${payee}` : 'verification code'
-  const lead = `Your ${friendlyName} ${what} is:`
+  const lead = `${heading}Your ${friendlyName} ${what} is:`
   const warning = "Don't share this code with anyone. If you did not ask for it, you can ignore this message."
 
   // No colours of ours, so light and dark are the reader's choice; nothing to load, so opening it tells nobody.

@@ -8,7 +8,12 @@ export interface TextInput {
   doNotShare?: boolean | undefined
   amount?: string | undefined
   payee?: string | undefined
+  trial?: boolean | undefined
 }
+
+// A line of its own: in front of a text from right to left it would turn its direction. In English, so that whoever
+// gets one that was not asked for can look it up.
+const TRIAL_HEADING = 'Trial account\n'
 
 const RIGHT_TO_LEFT = new Set<Locale>(['ar', 'he', 'ur'])
 
@@ -20,14 +25,23 @@ const RIGHT_TO_LEFT = new Set<Locale>(['ar', 'he', 'ur'])
  * with it, since word selection counts marks as part of the word. Other values may hold signs that would be moved
  * (in Arabic, 12-34 shows as 34-12), so they are isolated.
  */
-export function messageText({ locale, friendlyName, code, doNotShare, amount, payee }: TextInput): string {
+export function messageText({
+  locale,
+  friendlyName,
+  code,
+  doNotShare,
+  amount,
+  payee,
+  trial,
+}: TextInput): string {
   const texts: Texts = TEXTS[locale]
   const shown = RIGHT_TO_LEFT.has(locale) ? isolate : (value: string) => value
   const values = { name: friendlyName, code: shown(code) }
+  const heading = trial ? TRIAL_HEADING : ''
   if (amount !== undefined && payee !== undefined) {
-    return fill(texts.psd2, { ...values, amount: shown(amount), payee: shown(payee) })
+    return heading + fill(texts.psd2, { ...values, amount: shown(amount), payee: shown(payee) })
   }
-  return fill(doNotShare ? texts.doNotShare : texts.sms, values)
+  return heading + fill(doNotShare ? texts.doNotShare : texts.sms, values)
 }
 
 /** Replaces `{placeholders}` in one pass, so a value that looks like one stays as it is. */

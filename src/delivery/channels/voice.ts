@@ -6,10 +6,13 @@ export function spokenText({
   locale,
   friendlyName,
   code,
+  trial,
 }: {
   locale: Locale
   friendlyName: string
   code: string
+  trial?: boolean | undefined
 }): string {
-  return fill(TEXTS[locale].call, { name: friendlyName, code: [...code.toUpperCase()].join(', ') })
+  const heading = trial ? 'This call is from a trial account. ' : ''
+  return heading + fill(TEXTS[locale].call, { name: friendlyName, code: [...code.toUpperCase()].join(', ') })
 }

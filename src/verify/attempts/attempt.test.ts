@@ -34,6 +34,7 @@ async function seed(server: TestServer, given: Partial<Attempt> & { recipient: s
     provider: 'inbox',
     errorCode: null,
     converted: false,
+    priceMicros: null,
     dueAtMs: null,
     tries: 1,
     expiresAtMs: createdAtMs + 600_000,

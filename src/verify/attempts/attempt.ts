@@ -9,6 +9,8 @@ export interface MessageSpec {
   friendlyName: string
   codeLength: number
   doNotShare: boolean
+  /** Of a trial account: the message says so. */
+  trial?: boolean
   appHash?: string
   sendDigits?: string
   amount?: string
@@ -44,6 +46,8 @@ export interface Attempt {
   provider: string | null
   errorCode: string | null
   converted: boolean
+  /** By the rate table, in millionths of its currency; null until a provider has taken it. */
+  priceMicros: number | null
   /** When it may next be taken; null once it is settled. */
   dueAtMs: number | null
   tries: number

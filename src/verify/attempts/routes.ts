@@ -5,6 +5,8 @@ import { fail } from '../../http/errors.ts'
 import { operation } from '../../http/operation.ts'
 import { listOf, readPage } from '../../http/paging.ts'
 import { isoSeconds } from '../../http/schema.ts'
+import type { Urls } from '../../http/urls.ts'
+import type { Attempt } from './attempt.ts'
 import { findAttemptFilter, findSummaryFilter } from './filter.ts'
 import { findAttempt, listAttempts } from './store.ts'
 import { summarize } from './summary.ts'
@@ -29,48 +31,56 @@ async function fetchAttempt(ctx: Context, accountSid: string, sid = '') {
   return attempt
 }
 
+const toWire = ({ clock, rates }: Context, attempt: Attempt, urls: Urls) =>
+  toAttemptWire(attempt, urls, clock.now(), rates.currency)
+
 export const attemptOperations = [
   operation({
     method: 'GET',
     path: PATH,
+    permission: '/twilio/verify/attempts/list',
     input: ListQuery,
     status: 200,
     reply: listOf('attempts', AttemptWire),
-    handle: async (ctx, { accountSid, input, urls }) => {
+    handle: async (ctx, { caller, input, urls }) => {
       const { PageSize: _, Page: __, PageToken: ___, ...filters } = input
-      const filter = await findAttemptFilter(ctx, accountSid, input)
+      const filter = await findAttemptFilter(ctx, caller.accountSid, input)
       const { items, meta } = await readPage(
         input,
         { url: urls.base + PATH, key: 'attempts', filters },
-        (page) => (filter ? listAttempts(ctx.storage.scan, accountSid, filter, page) : Promise.resolve([])),
+        (page) =>
+          filter ? listAttempts(ctx.storage.scan, caller.accountSid, filter, page) : Promise.resolve([]),
       )
-      return { attempts: items.map((attempt) => toAttemptWire(attempt, urls, ctx.clock.now())), meta }
+      return { attempts: items.map((attempt) => toWire(ctx, attempt, urls)), meta }
     },
   }),
   operation({
     method: 'GET',
     path: `${PATH}/Summary`,
+    permission: '/twilio/verify/attempts-summary/read',
     input: SummaryQuery,
     status: 200,
     reply: SummaryWire,
-    handle: async (ctx, { accountSid, input, urls }) =>
-      toSummaryWire(await summarize(ctx, accountSid, findSummaryFilter(input)), urls),
+    handle: async (ctx, { caller, input, urls }) =>
+      toSummaryWire(await summarize(ctx, caller.accountSid, findSummaryFilter(input)), urls),
   }),
   operation({
     method: 'GET',
     path: `${PATH}/:Sid`,
+    permission: '/twilio/verify/attempts/read',
     status: 200,
     reply: AttemptWire,
-    handle: async (ctx, { accountSid, params, urls }) =>
-      toAttemptWire(await fetchAttempt(ctx, accountSid, params.Sid), urls, ctx.clock.now()),
+    handle: async (ctx, { caller, params, urls }) =>
+      toWire(ctx, await fetchAttempt(ctx, caller.accountSid, params.Sid), urls),
   }),
   operation({
     method: 'GET',
     path: '/delivery/attempts/:Sid',
+    permission: '/twilio/verify/attempts/read',
     status: 200,
     reply: HandoversWire,
-    handle: async (ctx, { accountSid, params }) => {
-      const attempt = await fetchAttempt(ctx, accountSid, params.Sid)
+    handle: async (ctx, { caller, params }) => {
+      const attempt = await fetchAttempt(ctx, caller.accountSid, params.Sid)
       const handovers = await listHandovers(ctx.storage.read, attempt)
       return {
         attempt_sid: attempt.sid,

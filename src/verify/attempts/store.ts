@@ -22,6 +22,7 @@ interface Row {
   provider: string | null
   error_code: string | null
   converted: number
+  price_micros: number | null
   due_at: number | null
   tries: number
   expires_at: number
@@ -44,6 +45,7 @@ const toAttempt = (row: Row): Attempt => ({
   provider: row.provider,
   errorCode: row.error_code,
   converted: row.converted === 1,
+  priceMicros: row.price_micros,
   dueAtMs: row.due_at,
   tries: row.tries,
   expiresAtMs: row.expires_at,
@@ -98,7 +100,7 @@ export const freeLeases = (tx: Tx, channel: string, nowMs: number) =>
 export const updateTry = (tx: Tx, a: Attempt, leasedUntilMs: number | null) =>
   tx.run`update attempt set status = ${a.status}, provider = ${a.provider}, error_code = ${a.errorCode},
       queue = ${a.dueAtMs === null ? null : a.channel}, due_at = ${a.dueAtMs}, tries = ${a.tries},
-      updated_at = ${a.updatedAtMs}
+      price_micros = ${a.priceMicros}, updated_at = ${a.updatedAtMs}
     where placement = ${a.placement} and sid = ${a.sid} and coalesce(due_at, 0) = ${leasedUntilMs}`
 
 export const updateMessageStatus = (tx: Tx, a: Attempt) =>

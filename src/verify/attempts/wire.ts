@@ -1,4 +1,5 @@
 import type { Static } from 'typebox'
+import { fromMicros } from '../../delivery/rates.ts'
 import { isoDate, isoSeconds, nullable, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
@@ -63,7 +64,12 @@ const CALL_STATUS: Record<MessageStatus, string> = {
   canceled: 'canceled',
 }
 
-export function toAttemptWire(a: Attempt, { base }: Urls, nowMs: number): Static<typeof AttemptWire> {
+export function toAttemptWire(
+  a: Attempt,
+  { base }: Urls,
+  nowMs: number,
+  currency: string,
+): Static<typeof AttemptWire> {
   const over = nowMs < a.expiresAtMs ? 'unconfirmed' : 'expired'
   return {
     sid: a.sid,
@@ -74,8 +80,7 @@ export function toAttemptWire(a: Attempt, { base }: Urls, nowMs: number): Static
     date_updated: isoSeconds(a.updatedAtMs),
     conversion_status: a.converted ? 'converted' : 'unconverted',
     channel: a.channel,
-    // There is no table of prices yet: what carriers charge is not known here.
-    price: { value: '0', currency: 'usd' },
+    price: { value: fromMicros(a.priceMicros ?? 0), currency },
     channel_data: {
       verification_sid: a.verificationSid,
       to: a.recipient,

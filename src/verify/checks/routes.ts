@@ -6,10 +6,11 @@ export const checkOperations = [
   operation({
     method: 'POST',
     path: '/v2/Services/:ServiceSid/VerificationCheck',
+    permission: '/twilio/verify/verification-checks/create',
     input: CheckBody,
     status: 200,
     reply: CheckWire,
-    handle: async (ctx, { accountSid, params, input }) =>
-      toCheckWire(await checkVerification(ctx, accountSid, params.ServiceSid, input)),
+    handle: async (ctx, { caller, params, input }) =>
+      toCheckWire(await checkVerification(ctx, caller.accountSid, params.ServiceSid, input)),
   }),
 ]

@@ -13,21 +13,23 @@ export const serviceOperations = [
   operation({
     method: 'POST',
     path: PATH,
+    permission: '/twilio/verify/services/create',
     input: CreateServiceBody,
     status: 201,
     reply: ServiceWire,
-    handle: async (ctx, { accountSid, input, urls }) =>
-      toServiceWire(await createService(ctx, accountSid, input), urls),
+    handle: async (ctx, { caller, input, urls }) =>
+      toServiceWire(await createService(ctx, caller, input), urls),
   }),
   operation({
     method: 'GET',
     path: PATH,
+    permission: '/twilio/verify/services/list',
     input: Type.Object(pageQuery),
     status: 200,
     reply: listOf('services', ServiceWire),
-    handle: async (ctx, { accountSid, input, urls }) => {
+    handle: async (ctx, { caller, input, urls }) => {
       const { items, meta } = await readPage(input, { url: urls.base + PATH, key: 'services' }, (page) =>
-        listServices(ctx.storage.read, accountSid, page),
+        listServices(ctx.storage.read, caller.accountSid, page),
       )
       return { services: items.map((service) => toServiceWire(service, urls)), meta }
     },
@@ -35,25 +37,28 @@ export const serviceOperations = [
   operation({
     method: 'GET',
     path: INSTANCE,
+    permission: '/twilio/verify/services/read',
     status: 200,
     reply: ServiceWire,
-    handle: async (ctx, { accountSid, params, urls }) =>
-      toServiceWire(await fetchService(ctx, accountSid, params.ServiceSid), urls),
+    handle: async (ctx, { caller, params, urls }) =>
+      toServiceWire(await fetchService(ctx, caller.accountSid, params.ServiceSid), urls),
   }),
   operation({
     method: 'POST',
     path: INSTANCE,
+    permission: '/twilio/verify/services/update',
     input: UpdateServiceBody,
     status: 200,
     reply: ServiceWire,
-    handle: async (ctx, { accountSid, params, input, urls }) =>
-      toServiceWire(await updateService(ctx, accountSid, params.ServiceSid, input), urls),
+    handle: async (ctx, { caller, params, input, urls }) =>
+      toServiceWire(await updateService(ctx, caller, params.ServiceSid, input), urls),
   }),
   operation({
     method: 'DELETE',
     path: INSTANCE,
+    permission: '/twilio/verify/services/delete',
     status: 204,
     reply: null,
-    handle: (ctx, { accountSid, params }) => deleteService(ctx, accountSid, params.ServiceSid),
+    handle: (ctx, { caller, params }) => deleteService(ctx, caller, params.ServiceSid),
   }),
 ]

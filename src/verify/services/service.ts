@@ -1,4 +1,6 @@
+import { audit, type Change, differences } from '../../accounts/audit/audit.ts'
 import type { Context } from '../../context.ts'
+import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
 import { newSid } from '../../storage/sid.ts'
 import { insertService, markDeleted, updateSettings } from './store.ts'
@@ -152,11 +154,21 @@ function change(settings: Settings, input: ServiceInput): Settings {
 }
 
 /** Throws 60200 naming what is wrong, 60204 for what is not built. */
-export async function createService(ctx: Context, accountSid: string, input: ServiceInput): Promise<Service> {
-  const service = makeService(ctx, accountSid, input)
-  await ctx.storage.write((tx) => insertService(tx, service))
+export async function createService(ctx: Context, caller: Caller, input: ServiceInput): Promise<Service> {
+  const service = makeService(ctx, caller.accountSid, input)
+  await ctx.storage.write(async (tx) => {
+    await insertService(tx, service)
+    await audit(ctx, tx, caller, changeOf('created', service.sid, service.settings))
+  })
   return service
 }
+
+const changeOf = (what: string, sid: string, data: object): Change => ({
+  type: `verify-service.${what}`,
+  resource: 'verify-service',
+  sid,
+  data: { ...data },
+})
 
 /** A service that is not stored yet. Throws as `createService` does. */
 export function makeService(ctx: Context, accountSid: string, input: ServiceInput): Service {
@@ -173,9 +185,9 @@ export async function fetchService(ctx: Context, accountSid: string, sid: string
   return service
 }
 
-export async function updateService(ctx: Context, accountSid: string, sid: string, input: ServiceInput) {
+export async function updateService(ctx: Context, caller: Caller, sid: string, input: ServiceInput) {
   for (;;) {
-    const service = await fetchService(ctx, accountSid, sid)
+    const service = await fetchService(ctx, caller.accountSid, sid)
     const settings = change(service.settings, input)
     const changed: Service = {
       ...service,
@@ -183,16 +195,23 @@ export async function updateService(ctx: Context, accountSid: string, sid: strin
       revision: service.revision + 1,
       updatedAtMs: ctx.clock.now(),
     }
-    const done = await ctx.storage.write((tx) => updateSettings(tx, changed))
+    const done = await ctx.storage.write(async (tx) => {
+      if ((await updateSettings(tx, changed)) === 0) return false
+      await audit(ctx, tx, caller, changeOf('updated', sid, differences(service.settings, settings)))
+      return true
+    })
     ctx.known.forgetService(sid)
     // Nothing changed: another update or a delete came first.
-    if (done === 1) return changed
+    if (done) return changed
   }
 }
 
 /** Every nested path is 404 from now on; what it sent stays listable. */
-export async function deleteService(ctx: Context, accountSid: string, sid: string): Promise<void> {
-  const service = await fetchService(ctx, accountSid, sid)
-  await ctx.storage.write((tx) => markDeleted(tx, service, ctx.clock.now()))
+export async function deleteService(ctx: Context, caller: Caller, sid: string): Promise<void> {
+  const service = await fetchService(ctx, caller.accountSid, sid)
+  await ctx.storage.write(async (tx) => {
+    if ((await markDeleted(tx, service, ctx.clock.now())) === 0) return
+    await audit(ctx, tx, caller, changeOf('deleted', sid, {}))
+  })
   ctx.known.forgetService(sid)
 }

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Context } from '../../context.ts'
 
-const sealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/code`
+export const codeSealedAs = (accountSid: string, sid: string) => `${accountSid}/${sid}/code`
 
 interface Owner {
   accountSid: string
@@ -14,10 +14,10 @@ export function generateCode(ctx: Context, length: number): string {
 }
 
 export const sealCode = (ctx: Context, { accountSid, sid }: Owner, code: string) =>
-  ctx.vault.seal(Buffer.from(code), sealedAs(accountSid, sid))
+  ctx.vault.seal(Buffer.from(code), codeSealedAs(accountSid, sid))
 
 export const openCode = (ctx: Context, { accountSid, sid }: Owner, sealed: Uint8Array) =>
-  ctx.vault.open(sealed, sealedAs(accountSid, sid)).toString('utf8')
+  ctx.vault.open(sealed, codeSealedAs(accountSid, sid)).toString('utf8')
 
 const digest = (text: string) => hash('sha256', text, 'buffer')
 

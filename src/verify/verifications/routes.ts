@@ -10,29 +10,35 @@ export const verificationOperations = [
   operation({
     method: 'POST',
     path: PATH,
+    permission: '/twilio/verify/verifications/create',
     input: StartBody,
     status: 201,
     reply: VerificationWire,
-    handle: async (ctx, { accountSid, params, input, urls }) =>
-      toVerificationWire(await startVerification(ctx, accountSid, params.ServiceSid, input), urls),
+    handle: async (ctx, { caller, params, input, urls }) =>
+      toVerificationWire(await startVerification(ctx, caller, params.ServiceSid, input), urls),
   }),
   operation({
     method: 'GET',
     path: INSTANCE,
+    permission: '/twilio/verify/verifications/read',
     status: 200,
     reply: VerificationWire,
-    handle: async (ctx, { accountSid, params, urls }) =>
-      toVerificationWire(await fetchVerification(ctx, accountSid, params.ServiceSid, params.Sid), urls),
+    handle: async (ctx, { caller, params, urls }) =>
+      toVerificationWire(
+        await fetchVerification(ctx, caller.accountSid, params.ServiceSid, params.Sid),
+        urls,
+      ),
   }),
   operation({
     method: 'POST',
     path: INSTANCE,
+    permission: '/twilio/verify/verifications/update',
     input: UpdateBody,
     status: 200,
     reply: VerificationWire,
-    handle: async (ctx, { accountSid, params, input, urls }) =>
+    handle: async (ctx, { caller, params, input, urls }) =>
       toVerificationWire(
-        await updateVerification(ctx, accountSid, params.ServiceSid, params.Sid, input.Status),
+        await updateVerification(ctx, caller.accountSid, params.ServiceSid, params.Sid, input.Status),
         urls,
       ),
   }),

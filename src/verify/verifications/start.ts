@@ -1,9 +1,11 @@
 import { isIP } from 'node:net'
+import { requireVerified } from '../../accounts/trial.ts'
 import type { Context } from '../../context.ts'
 import { parseAddress } from '../../delivery/channels/address.ts'
 import { resolveLocale } from '../../delivery/channels/locales.ts'
 import type { Channel } from '../../delivery/provider.ts'
 import { LEASE_MS } from '../../delivery/queue.ts'
+import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
 import { newSid } from '../../storage/sid.ts'
 import { type Attempt, attemptSlot, type MessageSpec } from '../attempts/attempt.ts'
@@ -40,6 +42,9 @@ export interface StartInput {
   Tags?: Record<string, unknown>
 }
 
+/** Whose verification it is. */
+export type Sender = Pick<Caller, 'accountSid' | 'isTrial'>
+
 /** A start that may go ahead: all that the request alone decides. */
 interface Plan {
   recipient: Recipient
@@ -55,17 +60,17 @@ interface Plan {
 /**
  * Starts a verification, or sends the code of the one under way again: same sid, same code. The verification, its
  * attempt and the queued send are one commit; the send follows it.
- * Throws 60200 and its kin for bad input, 60203 after five sends, 60202 when no guesses are left, 60212.
+ * Throws 60200 and its kin for bad input, 21608 for a trial account's stranger, 60203 after five sends, 60202 when no guesses are left, 60212.
  */
 export async function startVerification(
   ctx: Context,
-  accountSid: string,
+  sender: Sender,
   serviceSid: string,
   input: StartInput,
 ): Promise<Verification> {
   const path = `/Services/${serviceSid}/Verifications`
-  const service = await fetchService(ctx, accountSid, serviceSid, path)
-  const plan = await planStart(ctx, service, input, path)
+  const service = await fetchService(ctx, sender.accountSid, serviceSid, path)
+  const plan = await planStart(ctx, sender, service, input, path)
   const place = placeOf(ctx, service, plan.recipient.key)
   return ctx.lanes.create(laneOf(place), async (lane) => {
     const { verification, attempt, code } =
@@ -170,6 +175,7 @@ function addSend(ctx: Context, plan: Plan, v: Verification, code: string): Start
     provider: null,
     errorCode: null,
     converted: false,
+    priceMicros: null,
     dueAtMs: now + LEASE_MS,
     tries: 0,
     expiresAtMs: v.expiresAtMs,
@@ -184,11 +190,18 @@ function addSend(ctx: Context, plan: Plan, v: Verification, code: string): Start
   }
 }
 
-async function planStart(ctx: Context, service: Service, input: StartInput, path: string): Promise<Plan> {
+async function planStart(
+  ctx: Context,
+  { isTrial }: Sender,
+  service: Service,
+  input: StartInput,
+  path: string,
+): Promise<Plan> {
   const { settings } = service
   const channel = input.Channel === 'auto' ? 'sms' : input.Channel
   const recipient = await parseRecipient(input.To, channel)
   if (!recipient) throw fail.invalidTo(input.To)
+  if (isTrial) await requireVerified(ctx, service.accountSid, recipient.key)
   checkWhatIsNotBuilt(input)
   if (input.DeviceIp && isIP(input.DeviceIp) === 0) throw fail.invalidParameter('DeviceIp')
   checkRateLimits(input.RateLimits)
@@ -213,6 +226,7 @@ async function planStart(ctx: Context, service: Service, input: StartInput, path
       locale,
       friendlyName: input.CustomFriendlyName || settings.friendly_name,
       codeLength: settings.code_length,
+      ...(isTrial && { trial: true }),
       doNotShare: settings.do_not_share_warning_enabled && channel === 'sms',
       ...(input.AppHash && { appHash: input.AppHash }),
       ...(input.SendDigits && channel === 'call' && { sendDigits: input.SendDigits }),

@@ -1,0 +1,48 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { systemClock, systemRandom } from '../context.ts'
+import { Refusal } from '../refusal.ts'
+import { checkKeys } from '../storage/installation.ts'
+import { takeLock } from '../storage/sqlite.ts'
+import { inspectBackup, restoreSqlite } from '../storage/sqlite-backup.ts'
+import { ask } from './ask.ts'
+import { type PrintOptions, print } from './print.ts'
+import { readConfig, type Shell } from './shell.ts'
+
+/** Copies the SQLite database into a file, while the server serves. */
+export async function backUp(shell: Shell, options: PrintOptions, file: string): Promise<number> {
+  const made = await ask(await readConfig(shell), 'backup', { path: resolve(shell.cwd, file) })
+  print(shell, options, made, ({ path, bytes, ms }) => [`${path}  ${bytes} bytes, ${ms} ms`])
+  shell.err(
+    `Its secrets are sealed with master key ${made.sealed_with}: keep a copy of that, but not beside it.`,
+  )
+  return 0
+}
+
+/** Puts a backup in the place of the database. Checks the file and that this node's keys open it; no server may run. */
+export async function restore(
+  shell: Shell,
+  options: PrintOptions & { force?: boolean },
+  file: string,
+): Promise<number> {
+  const config = await readConfig(shell)
+  if (config.databaseUrl)
+    throw new Refusal('this is for SQLite: restore PostgreSQL with pg_restore, docs/backup.md')
+  const path = join(config.dataDir, 'countersign.db')
+  const from = resolve(shell.cwd, file)
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const lock = takeLock(path)
+  try {
+    const backup = inspectBackup(from)
+    await checkKeys(backup, { ...config, random: systemRandom })
+    const kept = await restoreSqlite(from, path, {
+      replace: options.force ?? false,
+      nowMs: systemClock.now(),
+    })
+    print(shell, options, { path, kept: kept ?? null }, () => [path])
+    if (kept) shell.err(`What was there is kept as ${kept}`)
+    return 0
+  } finally {
+    lock.close()
+  }
+}
