@@ -18,7 +18,7 @@ export async function backupSqlite(path: string, to: string): Promise<void> {
   // SQLite fills an empty file: so it is never readable by others.
   await (await open(unfinished, 'wx', 0o600)).close()
   // A thread of its own: the one for scans has other reads to do meanwhile.
-  const thread = createThread(path, true)
+  const thread = createThread(path, true, { yielding: true })
   try {
     const copy = thread.call('get', 'vacuum into ?', [unfinished])
     await syncUntil(copy, unfinished)

@@ -11,9 +11,10 @@ interface Pending {
 
 /**
  * A connection of its own on a thread of its own, started at the first call: for statements that would hold up the
- * event loop. One statement at a time; after a crash the next call starts it again.
+ * event loop. One statement at a time; after a crash the next call starts it again. One that is `yielding` gets the
+ * processor when nobody else wants it.
  */
-export function createThread(path: string, readOnly: boolean) {
+export function createThread(path: string, readOnly: boolean, { yielding = false } = {}) {
   const pending = new Map<number, Pending>()
   let worker: Worker | undefined
   let calls = 0
@@ -21,7 +22,7 @@ export function createThread(path: string, readOnly: boolean) {
   function start(): Worker {
     // The same extension as this file: .ts from source, .js when packed.
     const url = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
-    const started = new Worker(url, { workerData: { path, readOnly } })
+    const started = new Worker(url, { workerData: { path, readOnly, yielding } })
     started.on('message', (answer: Answer) => {
       const call = pending.get(answer.id)
       pending.delete(answer.id)

@@ -1,4 +1,5 @@
 // Runs on a thread of its own, started by sqlite-thread.ts.
+import { constants, setPriority } from 'node:os'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Bound } from './statement.ts'
@@ -14,7 +15,9 @@ export type Answer = { id: number; value: unknown } | { id: number; message: str
 
 const MAX_STATEMENTS = 100
 
-const { path, readOnly } = workerData as { path: string; readOnly: boolean }
+const { path, readOnly, yielding } = workerData as { path: string; readOnly: boolean; yielding: boolean }
+// On Linux it is that of this thread alone; elsewhere it would slow the whole process.
+if (yielding && process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
 const db = new DatabaseSync(path, { readOnly, timeout: 5000 })
 db.exec('pragma temp_store=memory; pragma synchronous=full; pragma wal_autocheckpoint=0')
 const statements = new Map<string, StatementSync>()
