@@ -8,6 +8,7 @@ import { get as getHttps } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { createServer as createSmsc, type Pdu, type Session } from 'smpp'
 import { until } from '../test/support/carrier.ts'
 import { makeTemporaryDirectory, postgresUrl } from '../test/support/engines.ts'
@@ -245,6 +246,30 @@ test('with a certificate it speaks HTTP/2 and HTTP/1.1 on one port', async (t) =
   assert.deepEqual([version, status], ['1.1', 200])
   // The command line on this machine needs no certificate.
   assert.match(await countersign(place, 'token', 'show'), new RegExp(authToken))
+  assert.equal((await server.stop()).status, 0)
+})
+
+test('SIGHUP has it take up a new certificate, and a broken one stops nothing', async (t) => {
+  const place = await makePlace(t)
+  const tls = makeCertificate(place.folder)
+  const server = await serve(t, place, tls)
+  const port = Number(new URL(server.url).port)
+  const served = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
+        socket.destroy()
+      }).on('error', reject)
+    })
+  const first = await served()
+  makeCertificate(place.folder)
+  server.child.kill('SIGHUP')
+  await until(async () => (await served()) !== first)
+  const second = await served()
+  writeFileSync(tls.COUNTERSIGN_TLS_KEY, 'no key')
+  server.child.kill('SIGHUP')
+  await until(() => server.said.err.includes('the old one stays'))
+  assert.equal(await served(), second)
   assert.equal((await server.stop()).status, 0)
 })
 
