@@ -4,9 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { type AuthenticationRow, measureAuthentication } from './authentication.ts'
+import { type BackupRow, measureBackup } from './backup.ts'
 import { type Bed, type PostgresBed, postgresBed, runPgbench, sqliteBed } from './database.ts'
-import { load } from './measure.ts'
-import { printStart, printTable, type Row } from './report.ts'
+import { load, median } from './measure.ts'
+import { printAuthentication, printBackup, printStart, printTable, type Row } from './report.ts'
 import {
   peakMemoryMb,
   ROOT,
@@ -21,17 +23,17 @@ const quick = process.argv.includes('--quick')
 const ROUNDS = quick ? 2 : 5
 const SECONDS = quick ? 1.5 : 5
 const ROWS = quick ? 100_000 : 1_000_000
+const AUTHENTICATION_ROUNDS = quick ? 6 : 40
 const STARTS = quick ? 3 : 9
 const PGBENCH_EACH = quick ? 200 : 1_000
-
-const median = (values: number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const readServiceSid = async (bed: Bed) =>
   (await bed.query<{ sid: string }>('select sid from service order by created_at limit 1')).sid
 
 const starts: Awaited<ReturnType<typeof measureStarts>>[] = []
 const rows: Row[] = []
+const authentication: AuthenticationRow[] = []
+const backup: BackupRow[] = []
 const raw = await startRaw()
 
 console.log('start')
@@ -56,6 +58,8 @@ await raw.stop()
 
 printStart(starts)
 printTable(rows)
+printAuthentication(authentication)
+printBackup(backup)
 writeFileSync(
   `${ROOT}/bench/results.json`,
   `${JSON.stringify(
@@ -73,6 +77,8 @@ writeFileSync(
       postgres: postgres.settings,
       starts,
       rows,
+      authentication,
+      backup,
     },
     null,
     2,
@@ -93,7 +99,11 @@ async function measureBed(bed: Bed, postgres?: PostgresBed): Promise<void> {
       rows.push(await measure(bed, ROWS, [server, second], serviceSid))
       await second.stop()
     }
+    // PostgreSQL is backed up with its own tools.
+    else
+      backup.push(await measureBackup(bed, ROWS, server, serviceSid, { count: ROUNDS, seconds: SECONDS * 2 }))
     await server.stop()
+    authentication.push(await measureAuthentication(bed, ROWS, serviceSid, AUTHENTICATION_ROUNDS))
     const quiet = await startWithoutCarrier(bed)
     rows.push(await measureWithoutCarrier(bed, quiet, serviceSid))
     await quiet.stop()

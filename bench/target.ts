@@ -24,7 +24,7 @@ export interface Database {
   url?: string | undefined
 }
 
-const settings = ({ dataDir, url }: Database): NodeJS.ProcessEnv => ({
+export const settings = ({ dataDir, url }: Database): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
   PORT: '0',
   COUNTERSIGN_DATA_DIR: dataDir,
@@ -68,6 +68,22 @@ export const startRaw = () => start(process.execPath, ['bench/raw.ts'], {})
 export const startCountersign = (database: Database) => start('script/server', [], settings(database))
 export const startWithoutCarrier = (database: Database) =>
   start(process.execPath, ['bench/without-carrier.ts'], settings(database))
+
+export const startWithSwitch = (database: Database) =>
+  start(process.execPath, ['bench/with-switch.ts'], settings(database))
+
+/** Processor time that a process took so far; 0 where the system does not tell. */
+export function processorMs({ child }: Target): number {
+  try {
+    // After the name, which is in parentheses: the 12th is the time in the program, the 13th in the kernel, in 10 ms.
+    const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  } catch {
+    return 0
+  }
+}
 
 /** Peak memory of a process in MB, where the system tells it. */
 export function peakMemoryMb({ child }: Target): number | undefined {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { networkSet, parseNetwork, plainAddress, sourceAddress, subscriberOf } from './addresses.ts'
+import {
+  networkSet,
+  normalizeNetwork,
+  parseNetwork,
+  plainAddress,
+  sourceAddress,
+  subscriberOf,
+} from './addresses.ts'
 
 test('a network is an address, or an address and the length of its prefix', () => {
   assert.deepEqual(parseNetwork('10.0.0.0/8'), { address: '10.0.0.0', prefix: 8, family: 'ipv4' })
@@ -21,6 +28,22 @@ test('a network is an address, or an address and the length of its prefix', () =
     ' 10.0.0.1',
   ]) {
     assert.equal(parseNetwork(text), undefined, text)
+  }
+})
+
+test('a network is kept without the bits behind its prefix', () => {
+  for (const [text, kept] of [
+    ['198.51.100.7/24', '198.51.100.0/24'],
+    ['10.255.255.255/9', '10.128.0.0/9'],
+    ['203.0.113.5', '203.0.113.5'],
+    ['203.0.113.5/0', '0.0.0.0/0'],
+    ['2001:DB8:0:0:0:0:0:1/32', '2001:db8::/32'],
+    ['2001:db8:ffff::1/33', '2001:db8:8000::/33'],
+    ['::1', '::1'],
+    ['::ffff:10.1.2.3/104', '::ffff:a00:0/104'],
+    ['10.0.0.0/33', undefined],
+  ] as const) {
+    assert.equal(normalizeNetwork(text), kept, text)
   }
 })
 

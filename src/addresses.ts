@@ -27,6 +27,25 @@ export function parseNetwork(text: string) {
   return { address, prefix: Number(bits ?? length), family: version === 4 ? 'ipv4' : 'ipv6' } as const
 }
 
+/** The network as it is kept: without the bits behind its prefix, in its shortest form. Undefined as of `parseNetwork`. */
+export function normalizeNetwork(text: string): string | undefined {
+  const network = parseNetwork(text)
+  if (!network) return undefined
+  const isV4 = network.family === 'ipv4'
+  const host = isV4 ? network.address : shorten(network.address)
+  const bits = isV4 ? 8 : 16
+  const parts = isV4 ? host.split('.').map(Number) : groupsOf(host).map((group) => Number.parseInt(group, 16))
+  const kept = parts.map((part, index) => {
+    const cleared = Math.min(Math.max((index + 1) * bits - network.prefix, 0), bits)
+    return (part >> cleared) << cleared
+  })
+  const address = isV4 ? kept.join('.') : shorten(kept.map((part) => part.toString(16)).join(':'))
+  return text.includes('/') ? `${address}/${network.prefix}` : address
+}
+
+/** An IPv6 address as URLs write it: the longest run of zeros left out, no IPv4 within. */
+const shorten = (address: string) => new URL(`http://[${address}]`).hostname.slice(1, -1)
+
 export interface NetworkSet {
   /** False for what is no address. */
   has(address: string): boolean
@@ -52,12 +71,18 @@ export function networkSet(networks: readonly string[]): NetworkSet {
 export function subscriberOf(address: string): string {
   const plain = plainAddress(address)
   if (!plain.includes(':')) return plain
-  const [head = '', tail] = plain.split('::')
+  const first = groupsOf(plain)
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+  return `${first.join(':')}::/64`
+}
+
+/** Of an IPv6 address, those that `::` leaves out among them. */
+function groupsOf(address: string): string[] {
+  const [head = '', tail] = address.split('::')
   const left = head.split(':').filter(Boolean)
   const right = (tail ?? '').split(':').filter(Boolean)
   // The last part may be written as IPv4, which is two groups.
-  const given = left.length + right.length + (plain.includes('.') ? 1 : 0)
-  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - given).fill('0'), ...right]
-  const first = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16))
-  return `${first.join(':')}::/64`
+  const given = left.length + right.length + (address.includes('.') ? 1 : 0)
+  return tail === undefined ? left : [...left, ...Array<string>(8 - given).fill('0'), ...right]
 }

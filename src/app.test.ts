@@ -119,7 +119,8 @@ describe('the HTTP server', () => {
     ]) {
       test(`${url} is not there`, async () => {
         const { body } = await inject('GET', url)
-        assert.deepEqual(body, refused(20404, 404, `The requested resource ${url} was not found`))
+        const named = url.replace('/v2/', '/')
+        assert.deepEqual(body, refused(20404, 404, `The requested resource ${named} was not found`))
       })
     }
 
@@ -134,7 +135,7 @@ describe('the HTTP server', () => {
 
     test('the 404 names the path, not the query', async () => {
       const { body } = await inject('GET', '/v2/Nothing?To=%2B14155552671')
-      assert.equal(body.message, 'The requested resource /v2/Nothing was not found')
+      assert.equal(body.message, 'The requested resource /Nothing was not found')
     })
 
     for (const path of [
@@ -150,6 +151,15 @@ describe('the HTTP server', () => {
         const { body } = await inject('GET', `/v2${path}`)
         const message = `The requested resource ${path} was not found: it is not built yet`
         assert.deepEqual(body, refused(20404, 404, message))
+      })
+    }
+
+    for (const name of ['Balance', 'Usage/Records/Weekly']) {
+      test(`${name} of an account says that it is not built yet`, async () => {
+        const path = `/2010-04-01/Accounts/${server.accountSid}/${name}`
+        const { status, body } = await inject('GET', `${path}.json?PageSize=1`)
+        assert.deepEqual([status, body.code], [404, 20404])
+        assert.match(body.message, /is not built yet$/)
       })
     }
 
@@ -217,6 +227,17 @@ describe('the HTTP server', () => {
         (await post('FriendlyName=Shop', 'form')).body,
         refused(20001, 400, 'Malformed request'),
       )
+    })
+
+    test('a compressed body is refused, rather than taken for one without parameters', async () => {
+      const post = (encoding: string) => {
+        const headers = { authorization: own(), 'content-type': FORM, 'content-encoding': encoding }
+        return inject('POST', '/v2/Services', headers, 'FriendlyName=Shop')
+      }
+      const message = 'Content-Encoding is not supported: send the body as it is'
+      for (const encoding of ['gzip', 'deflate', 'br'])
+        assert.deepEqual((await post(encoding)).body, refused(20001, 400, message))
+      assert.equal((await post('identity')).status, 201)
     })
 
     test('64 KB are taken, one byte more is not', async () => {

@@ -20,6 +20,7 @@ import { usageOperations } from './accounts/usage/routes.ts'
 import { triggerOperations } from './accounts/usage/triggers/routes.ts'
 import { networkSet, sourceAddress } from './addresses.ts'
 import type { Context } from './context.ts'
+import { deliveryOperations } from './delivery/routes.ts'
 import type { Caller } from './http/caller.ts'
 import { ApiError, errorBody, fail } from './http/errors.ts'
 import { parseForm } from './http/form.ts'
@@ -28,6 +29,7 @@ import { productOf, type Urls, urlsOf } from './http/urls.ts'
 import { inboxOperations } from './inbox/routes.ts'
 import { CONTROL_PATH, registerControl } from './operations/control.ts'
 import { registerHealth } from './operations/health.ts'
+import { canonicalSid } from './storage/sid.ts'
 import { StorageUnavailable } from './storage/storage.ts'
 import { type Tls, tlsOptions } from './tls.ts'
 import { attemptOperations } from './verify/attempts/routes.ts'
@@ -51,6 +53,7 @@ export const operations: readonly Operation[] = [
   ...verificationOperations,
   ...checkOperations,
   ...attemptOperations,
+  ...deliveryOperations,
   ...inboxOperations,
   ...accountOperations,
   ...keyOperations,
@@ -66,6 +69,7 @@ export const operations: readonly Operation[] = [
 /** Operations of the real API that are not built yet: 404 as for any unknown path, but saying so. */
 const NOT_BUILT = [
   /^\/v2\/(Templates|SafeList|Forms)(\/|$)/,
+  /^\/2010-04-01\/Accounts\/[^/]+\/(Balance|Usage\/Records\/[^/]+)$/,
   /^\/v2\/Services\/[^/]+\/(RateLimits|MessagingConfigurations|Webhooks|Entities|AccessTokens|Passkeys)(\/|$)/,
 ]
 
@@ -152,7 +156,8 @@ export function buildApp(
     // HTTP/2 has its authority where HTTP/1.1 has its host.
     const host = request.headers.host ?? String(request.headers[':authority'] ?? '')
     request.sourceIp = sourceAddress(request.ip, request.raw.socket.remoteAddress ?? '')
-    const isSecure = tls !== undefined || request.protocol === 'https' || ctx.config.tlsTerminatedByProxy
+    // By the socket, not by the setting: the local door of a server with TLS has none.
+    const isSecure = request.protocol === 'https' || ctx.config.tlsTerminatedByProxy
     request.urls = urlsOf(host, isSecure, ctx.config.publicUrl)
     reply.header('twilio-request-id', request.id)
     reply.header('twilio-concurrent-requests', underWay)
@@ -162,10 +167,16 @@ export function buildApp(
     const path = pathOf(request.url)
     const product = productOf(host)
     if (isOpen(ctx, path) && product === undefined) return
-    const { ServiceSid } = request.params as { ServiceSid?: string }
-    request.principal = await authenticate(ctx, request.headers.authorization, request.sourceIp, ServiceSid)
-    // One of Twilio's hosts has only its own paths.
-    if (product !== undefined && !PRODUCT_PATHS[product]?.test(path)) throw fail.notFound(path)
+    if (!URL.canParse(request.urls.base)) throw fail.invalidRequest('Malformed Host')
+    const params = request.params as Record<string, string>
+    for (const [name, value] of Object.entries(params)) params[name] = canonicalSid(value)
+    request.principal = await logIn(ctx, request)
+    if (product !== undefined && !PRODUCT_PATHS[product]?.test(path)) throw fail.notFound(resourceOf(path))
+  })
+  app.addHook('preParsing', (request, _reply, body, next) => {
+    const { 'content-encoding': encoding = 'identity' } = request.headers
+    if (encoding === 'identity') next(null, body)
+    else next(fail.invalidRequest('Content-Encoding is not supported: send the body as it is'))
   })
   let isClosing = false
   app.addHook('preClose', (done) => {
@@ -198,14 +209,15 @@ export function buildApp(
 
   registerHealth(app, ctx)
   registerControl(app, ctx, controlSecret)
-  registerOperations(app, ctx, operations, (request, op, accountSid) =>
-    authorizeOperation(ctx, request.principal, request.sourceIp, op, accountSid),
-  )
+  registerOperations(app, ctx, operations, async (request, op, accountSid, anew) => {
+    if (anew) request.principal = await logIn(ctx, request)
+    return authorizeOperation(ctx, request.principal, request.sourceIp, op, accountSid)
+  })
   if (ctx.config.signUp) registerOperations(app, ctx, signUpOperations, asVisitor)
   app.setNotFoundHandler((request) => {
     const path = pathOf(request.url)
-    if (NOT_BUILT.some((known) => known.test(path))) throw fail.notBuilt(path.replace(/^\/v2/, ''))
-    throw fail.notFound(path)
+    const isKnown = NOT_BUILT.some((known) => known.test(path))
+    throw isKnown ? fail.notBuilt(resourceOf(path)) : fail.notFound(resourceOf(path))
   })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(ctx, error, request, reply))
   return app
@@ -224,12 +236,19 @@ const asVisitor = async ({ sourceIp }: FastifyRequest): Promise<Caller> => ({
   sourceIp,
 })
 
+function logIn(ctx: Context, { headers, sourceIp, params }: FastifyRequest): Promise<Principal> {
+  return authenticate(ctx, headers.authorization, sourceIp, (params as Record<string, string>).ServiceSid)
+}
+
 const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`
 
 const pathOf = (url: string) => {
   const query = url.indexOf('?')
   return query < 0 ? url : url.slice(0, query)
 }
+
+/** As messages name it: without the version of Verify. */
+const resourceOf = (path: string) => path.replace(/^\/v2(?=\/)/, '')
 
 /** HTTP/2 has no limit of its own for a request whose body comes slowly. */
 function limitStream({ clock }: Context, request: Http2ServerRequest): void {

@@ -3,6 +3,7 @@ import type { TObject } from 'typebox'
 import { isTree, type Tree } from './config-file.ts'
 import { ConfigError, quote, suggest } from './config-values.ts'
 import { CHANNELS, type Channel } from './delivery/provider.ts'
+import type { OptionFault } from './delivery/providers/option-fault.ts'
 import type { SmppOptions } from './delivery/providers/smpp/options.ts'
 import type { SmtpOptions } from './delivery/providers/smtp/options.ts'
 import { Secret } from './secret.ts'
@@ -19,15 +20,26 @@ export type Channels = Readonly<Record<Channel, readonly string[]>>
 /** Reads a file's text; `where` names the key that asked for it. */
 export type ReadNamed = (where: string, path: string) => Promise<string>
 
-/** What each kind can carry, and its schema, loaded only when a provider is of that kind. */
-const KINDS: Record<ProviderKind, { channels: readonly Channel[]; schema: () => Promise<TObject> }> = {
+interface Rules {
+  schema: TObject
+  findFault(options: never): OptionFault | undefined
+}
+
+/** What each kind can carry, and the rules of its options, loaded only when a provider is of that kind. */
+const KINDS: Record<ProviderKind, { channels: readonly Channel[]; rules: () => Promise<Rules> }> = {
   smpp: {
     channels: ['sms'],
-    schema: async () => (await import('./delivery/providers/smpp/options.ts')).SmppOptions,
+    async rules() {
+      const { SmppOptions: schema, findFault } = await import('./delivery/providers/smpp/options.ts')
+      return { schema, findFault }
+    },
   },
   smtp: {
     channels: ['email'],
-    schema: async () => (await import('./delivery/providers/smtp/options.ts')).SmtpOptions,
+    async rules() {
+      const { SmtpOptions: schema, findFault } = await import('./delivery/providers/smtp/options.ts')
+      return { schema, findFault }
+    },
   },
 }
 
@@ -65,7 +77,7 @@ async function readProvider(
     const kinds = Object.keys(KINDS).join(', ')
     throw new ConfigError(`${where}.kind in ${file} is ${quote(kind ?? 'missing')}: must be one of ${kinds}`)
   }
-  const schema = await KINDS[kind].schema()
+  const { schema, findFault } = await KINDS[kind].rules()
   const { kind: _, ...given } = source
   const options = await prepareOptions(given, schema, where, file, read)
   // Imported here, since a server without providers starts without it.
@@ -78,6 +90,8 @@ async function readProvider(
     verbose: true,
   }).compile(schema)
   if (!validate(options)) throw new ConfigError(describe(validate.errors ?? [], kind, where, file))
+  const fault = findFault(options as never)
+  if (fault) throw new ConfigError(`${where}.${fault.option} in ${file} ${fault.fault}`)
   return { kind, options: new Secret(options) } as ProviderConfig
 }
 
@@ -85,6 +99,8 @@ async function readProvider(
 interface Schema {
   type?: string
   enum?: readonly unknown[]
+  /** The pattern in words, to complete "must be …". */
+  expects?: string
   properties?: Readonly<Record<string, Schema>>
 }
 
@@ -137,7 +153,8 @@ function describe(errors: readonly ErrorObject[], kind: string, where: string, f
     default: {
       // Free text is not shown, nor a map: either may hold a secret.
       const shown = /^(number|integer|boolean)$/.test(rule.type ?? '') && !isTree(error?.data)
-      return `${path} in ${file}${shown ? ` is ${quote(error?.data)}` : ''}: ${error?.message}`
+      const must = rule.expects ? `must be ${rule.expects}` : error?.message
+      return `${path} in ${file}${shown ? ` is ${quote(error?.data)}` : ''}: ${must}`
     }
   }
 }

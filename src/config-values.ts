@@ -99,11 +99,31 @@ export function quote(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }
 
-/** ` (did you mean …?)` where one of `names` is at most three changes away, else nothing. */
+const FILE_FAULTS: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not',
+  EPERM: 'this user may not',
+  EISDIR: 'it is a folder',
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+}
+
+/** Why the operating system refused a file, in words. */
+export const explainFile = ({ code = '', message }: NodeJS.ErrnoException): string =>
+  FILE_FAULTS[code] ?? (code || message)
+
+/** What all variables of ours begin with, but for those that many programs share. */
+export const PREFIX = 'COUNTERSIGN_'
+
+/** ` (did you mean …?)` where one of `names`, prefix aside, is at most three changes away, else nothing. */
 export function suggest(name: string, names: readonly string[]): string {
+  const bare = (word: string) => word.replace(PREFIX, '').toLowerCase()
   const [best] = names
-    .map((candidate) => ({ candidate, changes: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ changes }) => changes <= 3)
+    .map((candidate) => ({ candidate, changes: distance(bare(name), bare(candidate)) }))
+    // Of a short word three changes leave nothing.
+    .filter(({ changes }) => changes <= Math.min(3, bare(name).length / 2))
     .sort((a, b) => a.changes - b.changes)
   return best ? ` (did you mean ${best.candidate}?)` : ''
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { suite, test } from 'node:test'
 import { format, inspect } from 'node:util'
@@ -10,6 +11,10 @@ const token = 'deadbeefdeadbeefdeadbeefdeadbeef'
 const digits = '12345678901234567890123456789012'
 const key = Buffer.alloc(32, 7).toString('base64')
 const otherKey = Buffer.alloc(32, 9).toString('base64')
+const dkimKey = generateKeyPairSync('ed25519')
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
+  .trim()
 
 type Files = Record<string, string>
 
@@ -86,7 +91,10 @@ suite('values', () => {
     assert.equal((await load({ COUNTERSIGN_CONFIG: '/etc/cs.yaml' }, files)).port, 1)
     assert.equal((await load({ COUNTERSIGN_CONFIG: 'sub/cs.yaml' }, files)).port, 2)
     assert.equal((await load({}, files)).port, 3)
-    await refused(load({ COUNTERSIGN_CONFIG: 'gone.yaml' }), 'gone.yaml cannot be read: ENOENT')
+    await refused(
+      load({ COUNTERSIGN_CONFIG: 'gone.yaml' }),
+      'COUNTERSIGN_CONFIG names "gone.yaml", which cannot be read: there is no such file',
+    )
   })
 
   test('an empty file is no configuration', async () => {
@@ -148,7 +156,7 @@ suite('secrets', () => {
     )
     await refused(
       load({ COUNTERSIGN_MASTER_KEY_FILE: 'gone' }),
-      'COUNTERSIGN_MASTER_KEY_FILE names "/work/gone", which cannot be read: ENOENT',
+      'COUNTERSIGN_MASTER_KEY_FILE names "/work/gone", which cannot be read: there is no such file',
     )
     await refused(
       loadFile('auth_token_file: none', {}, { '/work/none': '\n' }),
@@ -187,7 +195,10 @@ channels: { sms: [main] }
       'master_key in countersign.yaml (not shown): must be 32 bytes in base64, or several of these between commas',
     )
     await refused(loadFile('auth_token: *hunter2'), /^countersign.yaml is not good YAML: /)
-    await refused(loadFile(`auth_token: "hunter2`), /^countersign.yaml is not good YAML: \w+ in line 1$/)
+    await refused(
+      loadFile(`auth_token: "hunter2`),
+      /^countersign.yaml is not good YAML in line 1: a quote, [\w ,]+ is missing$/,
+    )
     await refused(
       loadFile(
         'providers: { main: { kind: smpp, host: smsc, system_id: a, source: { addr: Acme }, password: { a: hunter2 } } }',
@@ -239,25 +250,40 @@ suite('malformed', () => {
       { COUNTERSIGN_LOG_LEVEL: 'loud\nly' },
       'COUNTERSIGN_LOG_LEVEL is "loud\\nly": must be one of trace, debug, info, warn, error, fatal, silent',
     ],
-    [{ COUNTERSIGN_CODE_TTL: '600' }, 'COUNTERSIGN_CODE_TTL is not a setting'],
+    [
+      { COUNTERSIGN_CODE_TTL: '600' },
+      'COUNTERSIGN_CODE_TTL is not a setting; docs/configuration.md has all there are',
+    ],
     [
       { COUNTERSIGN_LOGLEVEL: 'info' },
-      'COUNTERSIGN_LOGLEVEL is not a setting (did you mean COUNTERSIGN_LOG_LEVEL?)',
+      'COUNTERSIGN_LOGLEVEL is not a setting (did you mean COUNTERSIGN_LOG_LEVEL?); docs/configuration.md has all there are',
     ],
-    [{ COUNTERSIGN_LOG_LEVEL_FILE: 'a' }, 'COUNTERSIGN_LOG_LEVEL_FILE is not a setting'],
+    [
+      { COUNTERSIGN_PORT: '80' },
+      'COUNTERSIGN_PORT is not a setting (did you mean PORT?); docs/configuration.md has all there are',
+    ],
+    [
+      { COUNTERSIGN_LOG_LEVEL_FILE: 'a' },
+      'COUNTERSIGN_LOG_LEVEL_FILE is not a setting; docs/configuration.md has all there are',
+    ],
   ]
   for (const [env, message] of values) test(message.slice(0, 70), () => refused(load(env), message))
 
   const files: [string, string | RegExp][] = [
-    ['prot: 1', '"prot" in countersign.yaml is not a setting (did you mean port?)'],
+    [
+      'prot: 1',
+      '"prot" in countersign.yaml is not a setting (did you mean port?); docs/configuration.md has all there are',
+    ],
     ['port: x', 'port in countersign.yaml is "x": must be a whole number from 0 to 65535'],
     [
       'port: { a: 1 }',
       'port in countersign.yaml is not a plain value: must be a whole number from 0 to 65535',
     ],
     ['- port', 'countersign.yaml must be a map of settings, like port: 8080'],
-    ['port: 1\nport: 2', /^countersign.yaml is not good YAML: DUPLICATE_KEY in line 2$/],
-    ['port: !!int 1', /^countersign.yaml is not good YAML: TAG_RESOLVE_FAILED in line 1$/],
+    ['port: 1\nport: 2', 'countersign.yaml is not good YAML in line 2: the key is there twice'],
+    ['port: !!int 1', /^countersign.yaml is not good YAML in line 1: tags /],
+    ['port: 1\n  host: a', /in line 2: a second ": "|in line 1: a second ": "/],
+    ['port:\n\t- a', /^countersign.yaml is not good YAML in line 2: a tab: indent with spaces$/],
     ['providers: [a]', /^providers in countersign.yaml must map names to providers/],
     ['providers: { inbox: { kind: smpp } }', /inbox is built in/],
     [
@@ -291,7 +317,31 @@ suite('malformed', () => {
     ],
     [
       'providers: { main: { kind: smpp, host: a, system_id: a, source: { addr: Acme }, password_file: y } }',
-      'providers.main.password_file in countersign.yaml names "/work/y", which cannot be read: ENOENT',
+      'providers.main.password_file in countersign.yaml names "/work/y", which cannot be read: there is no such file',
+    ],
+    [
+      'providers: { main: { kind: smpp, host: a, system_id: "a b", password: b, source: { addr: Acme } } }',
+      'providers.main.system_id in countersign.yaml: must be 1 to 15 ASCII characters without spaces',
+    ],
+    [
+      'providers: { main: { kind: smpp, host: a, system_id: a, password: b, source: { addr: Grüße } } }',
+      /^providers.main.source.addr in countersign.yaml: must be a number of 3 to 15 digits, /,
+    ],
+    [
+      'providers: { main: { kind: smpp, host: a, system_id: a, password: hunter2hunter2, source: { addr: Acme } } }',
+      /^providers.main.password in countersign.yaml is longer than the 8 characters that SMPP allows: /,
+    ],
+    [
+      'providers: { main: { kind: smpp, host: a, system_id: a, password: b, source: { addr: Acme }, tls_ca: x } }',
+      'providers.main.tls_ca in countersign.yaml is not a certificate in PEM',
+    ],
+    [
+      'providers: { mail: { kind: smtp, host: a, from: nobody } }',
+      'providers.mail.from in countersign.yaml is not one e-mail address, like verify@example.net',
+    ],
+    [
+      'providers: { main: { kind: smpp, host: a, system_id: a, password: b, source: { addr: Acme }, vendor_status: { 0x500: busy } } }',
+      'providers.main.vendor_status.0x500 in countersign.yaml is not an option of smpp',
     ],
     [
       'providers: { main: { kind: smpp, host: a, system_id: a, password: b, source: { addr: Acme, tonn: 1 } } }',
@@ -355,13 +405,13 @@ suite('providers and channels', () => {
 channels: { email: [mail] }
 `,
       {},
-      { ...files, '/run/dkim.pem': 'PEM' },
+      { ...files, '/run/dkim.pem': dkimKey },
     )
     const mail = config.providers.mail
     assert.ok(mail?.kind === 'smtp')
     const { auth, dkim, port } = mail.options.reveal()
     assert.deepEqual(auth, { user: 'u', password: '12345678' })
-    assert.deepEqual(dkim, { domain: 'example.net', selector: 's', key: 'PEM' })
+    assert.deepEqual(dkim, { domain: 'example.net', selector: 's', key: dkimKey })
     assert.equal(port, 587)
   })
 

@@ -9,9 +9,10 @@ import {
   readProviders,
 } from './config-providers.ts'
 import { SETTINGS, type Setting } from './config-settings.ts'
-import { ConfigError, type Kind, quote, suggest } from './config-values.ts'
+import { ConfigError, type Kind, PREFIX, quote, suggest } from './config-values.ts'
 
-const CONFIG_FILE = 'COUNTERSIGN_CONFIG'
+const CONFIG_FILE = `${PREFIX}CONFIG`
+const ALL_SETTINGS = 'docs/configuration.md has all there are'
 
 type Value<S> = S extends { kind: Kind<infer T>; fallback: string }
   ? T
@@ -42,7 +43,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string, readFile: 
     providers: providerTree,
     channels: channelTree,
     ...tree
-  } = await readSettings(fileName, resolve(cwd, fileName), Boolean(env[CONFIG_FILE]), readFile)
+  } = await readSettings(fileName, resolve(cwd, fileName), env[CONFIG_FILE] && CONFIG_FILE, readFile)
   refuseUnknownKeys(tree, fileName)
 
   const values: Record<string, unknown> = {}
@@ -130,8 +131,8 @@ function refuseUnknownVariables(env: NodeJS.ProcessEnv) {
     secret ? [env, `${env}_FILE`] : [env],
   )
   const known = [...names, CONFIG_FILE]
-  const unknown = Object.keys(env).find((name) => name.startsWith('COUNTERSIGN_') && !known.includes(name))
-  if (unknown) throw new ConfigError(`${unknown} is not a setting${suggest(unknown, known)}`)
+  const unknown = Object.keys(env).find((name) => name.startsWith(PREFIX) && !known.includes(name))
+  if (unknown) throw new ConfigError(`${unknown} is not a setting${suggest(unknown, known)}; ${ALL_SETTINGS}`)
 }
 
 function refuseUnknownKeys(tree: Tree, file: string) {
@@ -141,7 +142,7 @@ function refuseUnknownKeys(tree: Tree, file: string) {
   const unknown = Object.keys(tree).find((key) => !keys.includes(key))
   if (unknown === undefined) return
   throw new ConfigError(
-    `${quote(unknown)} in ${file} is not a setting${suggest(unknown, [...keys, 'providers', 'channels'])}`,
+    `${quote(unknown)} in ${file} is not a setting${suggest(unknown, [...keys, 'providers', 'channels'])}; ${ALL_SETTINGS}`,
   )
 }
 

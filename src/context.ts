@@ -1,13 +1,16 @@
 import { randomFillSync, randomInt } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Alerts, keepAlerts } from './accounts/alerts/alert.ts'
 import { keepLogins, type Logins } from './accounts/audit/logins.ts'
+import { sealAudit } from './accounts/audit/sealer.ts'
+import { listLogins } from './accounts/audit/store.ts'
 import { type LoginLimits, limitLogins } from './accounts/login-limits.ts'
 import { limitOwnSends, type OwnSends } from './accounts/own-service/own-service.ts'
 import { type CallCounts, countCalls } from './accounts/usage/call-counts.ts'
 import type { Clock, Random } from './clock.ts'
-import { type Config, isLoopback } from './config.ts'
+import { closeInTurn } from './close.ts'
+import type { Config } from './config.ts'
+import { makeDataDirectory } from './data-directory.ts'
 import { planRoutes } from './delivery/choose.ts'
 import type { Provider } from './delivery/provider.ts'
 import { openProviders } from './delivery/providers/open.ts'
@@ -23,6 +26,7 @@ import { migrate } from './storage/migrate.ts'
 import type { Observe, Storage } from './storage/storage.ts'
 import type { KeyedVault } from './storage/vault.ts'
 import { RecipientLanes } from './verify/verifications/recipient-lanes.ts'
+import { mayCallLoopback } from './webhooks/address.ts'
 import { WebhookQueue } from './webhooks/queue.ts'
 
 /** Everything the rooms work with; built once, injected everywhere. */
@@ -92,11 +96,24 @@ export async function openStorage(
   const observed = observe && { observe }
   if (config.databaseUrl) {
     const { openPostgres } = await import('./storage/postgres.ts')
-    return openPostgres(config.databaseUrl.reveal(), { random, ...observed })
+    const url = config.databaseUrl.reveal()
+    return openPostgres(url, { random, ...observed }).catch((cause) => {
+      // An error of the server itself says more than that it does not serve.
+      throw new Error(`DATABASE_URL names ${placeOf(url)}, which cannot be used`, {
+        cause: cause.cause ?? cause,
+      })
+    })
   }
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeDataDirectory(config.dataDir)
   const { openSqlite } = await import('./storage/sqlite.ts')
   return openSqlite(join(config.dataDir, 'countersign.db'), { clock, ...observed })
+}
+
+/** Host, port and database of a URL, without who logs in. */
+function placeOf(url: string): string {
+  if (!URL.canParse(url)) return 'a database (user name and password may need %-encoding)'
+  const { hostname, port, pathname, searchParams } = new URL(url)
+  return `${searchParams.get('host') ?? (hostname || 'localhost')}:${port || 5432}${pathname}`
 }
 
 /** Opens database, vault and providers. The queue does not run yet, and nothing listens. */
@@ -109,7 +126,7 @@ export async function openContext(
     observe,
   }: { clock?: Clock; random?: Random; observe?: Observe } = {},
 ): Promise<Context> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeDataDirectory(config.dataDir)
   const rates = await readRates(config.rates)
   const storage = await openStorage(config, { clock, random, ...(observe && { observe }) })
   try {
@@ -136,7 +153,7 @@ export async function openContext(
       madeKey,
       known: keepKnown(storage),
       lanes: new RecipientLanes(clock),
-      loginLimits: limitLogins(clock),
+      loginLimits: limitLogins(clock, (user, sinceMs) => listLogins(storage.system.read, user, sinceMs)),
       ownSends: limitOwnSends(clock),
     }
     const inbox = openInbox(base)
@@ -159,7 +176,7 @@ export async function openContext(
       webhooks: undefined as unknown as WebhookQueue,
     })
     context.delivery = new DeliveryQueue(context, planRoutes(config, providers, clock))
-    context.webhooks = new WebhookQueue(context, isLoopback(config.host))
+    context.webhooks = new WebhookQueue(context, mayCallLoopback(config))
     context.node = openServingNode(context, reloadKeys)
     return context
   } catch (error) {
@@ -168,18 +185,16 @@ export async function openContext(
   }
 }
 
-/** Lets sends under way end, then closes carriers and database. */
+/** Lets sends under way end, closes carriers, seals the last events, closes the database. Never rejects. */
 export async function closeContext(ctx: Context): Promise<void> {
-  const { delivery, providers, storage } = ctx
-  await ctx.node.close()
-  await Promise.all([delivery.close(), ctx.webhooks.close()])
-  await Promise.all([...providers.values()].map((provider) => provider.close()))
-  await Promise.all([
-    ctx.logins.flush({ all: true }),
-    ctx.alerts.flush({ all: true }),
-    ctx.callCounts.flush(),
-  ]).catch((error: unknown) =>
-    ctx.log.error({ err: error }, 'log-ins, alerts and usage of the last seconds are lost'),
-  )
-  await storage.close()
+  const { delivery, webhooks, providers, logins, alerts, callCounts } = ctx
+  await closeInTurn(ctx.log, [
+    [() => ctx.node.close()],
+    [() => delivery.close(), () => webhooks.close()],
+    [...providers.values()].map((provider) => () => provider.close()),
+    // Of the last seconds.
+    [() => logins.flush({ all: true }), () => alerts.flush({ all: true }), () => callCounts.flush()],
+    [() => sealAudit(ctx, { all: true })],
+    [() => ctx.storage.close()],
+  ])
 }

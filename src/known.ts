@@ -3,6 +3,7 @@ import { findAccount, readAccountRevisions, readKeyRevisions } from './accounts/
 import type { Principal } from './accounts/authorize.ts'
 import type { ApiKey } from './accounts/keys/key.ts'
 import { findAnyKey } from './accounts/keys/store.ts'
+import { BoundedMap } from './bounded-map.ts'
 import { isSid } from './storage/sid.ts'
 import type { Storage } from './storage/storage.ts'
 import type { Service } from './verify/services/service.ts'
@@ -26,38 +27,58 @@ export interface Known {
 
 const MAX_KEPT = 20_000
 
+/** What a node keeps of one kind, by sid. */
+class Shelf<T extends { sid: string; revision: number }> {
+  readonly #kept = new BoundedMap<string, T>(MAX_KEPT)
+  /** The look-up of each sid that may be kept when it ends. */
+  readonly #loading = new Map<string, Promise<T | undefined>>()
+
+  get(sid: string): T | undefined {
+    return this.#kept.get(sid)
+  }
+
+  /** Keeps what it finds, unless that was dropped meanwhile: it may be older than what dropped it. */
+  async load(sid: string, loading: Promise<T | undefined>): Promise<T | undefined> {
+    this.#loading.set(sid, loading)
+    try {
+      const value = await loading
+      if (value && this.#loading.get(sid) === loading) this.#kept.set(sid, value)
+      return value
+    } finally {
+      if (this.#loading.get(sid) === loading) this.#loading.delete(sid)
+    }
+  }
+
+  drop(sid: string): void {
+    this.#kept.delete(sid)
+    this.#loading.delete(sid)
+  }
+
+  /** Drops what is of another revision than the one that counts now. */
+  check(sid: string, revision: number | null = null): void {
+    if (this.#kept.get(sid)?.revision !== revision) this.drop(sid)
+  }
+}
+
 export function keepKnown(storage: Storage): Known {
   const { read } = storage.system
-  const accounts = new Map<string, Account>()
-  const keys = new Map<string, ApiKey>()
-  const services = new Map<string, Service>()
-  const keep = <T extends { sid: string }>(map: Map<string, T>, value: T | undefined) => {
-    if (!value) return undefined
-    if (map.size >= MAX_KEPT) map.clear()
-    map.set(value.sid, value)
-    return value
-  }
-  const drop = <T extends { revision: number }>(
-    map: Map<string, T>,
-    sid: string,
-    revision: number | null = null,
-  ) => {
-    if (map.get(sid)?.revision !== revision) map.delete(sid)
-  }
+  const accounts = new Shelf<Account>()
+  const keys = new Shelf<ApiKey>()
+  const services = new Shelf<Service>()
 
   async function dropStale(userSid: string, serviceSid: string): Promise<void> {
     const isKey = userSid.startsWith('SK')
     const found = isKey
       ? await readKeyRevisions(read, userSid, serviceSid)
       : await readAccountRevisions(read, userSid, serviceSid)
-    if (isKey) drop(keys, userSid, found?.key)
-    drop(accounts, found?.account_sid ?? userSid, found?.account)
-    if (found?.parent_sid) drop(accounts, found.parent_sid, found.parent)
-    drop(services, serviceSid, found?.service)
+    if (isKey) keys.check(userSid, found?.key)
+    accounts.check(found?.account_sid ?? userSid, found?.account)
+    if (found?.parent_sid) accounts.check(found.parent_sid, found.parent)
+    services.check(serviceSid, found?.service)
   }
 
   const account = async (sid: string) =>
-    isSid(sid) ? (accounts.get(sid) ?? keep(accounts, await findAccount(read, sid))) : undefined
+    isSid(sid) ? (accounts.get(sid) ?? accounts.load(sid, findAccount(read, sid))) : undefined
 
   const withParent = async (own: Account, key?: ApiKey): Promise<Principal> => ({
     account: own,
@@ -73,23 +94,23 @@ export function keepKnown(storage: Storage): Known {
         const own = await account(userSid)
         return own && withParent(own)
       }
-      const key = keys.get(userSid) ?? keep(keys, await findAnyKey(read, userSid))
+      const key = keys.get(userSid) ?? (await keys.load(userSid, findAnyKey(read, userSid)))
       const owner = key && (await account(key.accountSid))
       return owner && withParent(owner, key)
     },
     async account(sid) {
       // Not the one that logged in, whose revision was asked for: on PostgreSQL another node may have changed it.
-      if (storage.engine === 'postgres') accounts.delete(sid)
+      if (storage.engine === 'postgres') accounts.drop(sid)
       return account(sid)
     },
     async service(accountSid, sid) {
       if (!isSid(sid)) return undefined
       const kept = services.get(sid)
       if (kept) return kept.accountSid === accountSid ? kept : undefined
-      return keep(services, await findService(storage.read, accountSid, sid))
+      return services.load(sid, findService(storage.read, accountSid, sid))
     },
-    forgetAccount: (sid) => accounts.delete(sid),
-    forgetKey: (sid) => keys.delete(sid),
-    forgetService: (sid) => services.delete(sid),
+    forgetAccount: (sid) => accounts.drop(sid),
+    forgetKey: (sid) => keys.drop(sid),
+    forgetService: (sid) => services.drop(sid),
   }
 }

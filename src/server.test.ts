@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect as connectHttp2 } from 'node:http2'
 import { get as getHttps } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -118,8 +119,9 @@ test('the first start makes everything, shows the token, and its curl lines work
   assert.match(server.authToken, /^[0-9a-f]{32}$/)
   assert.match(server.serviceSid, /^VA[0-9a-f]{32}$/)
   const data = join(place.folder, 'data')
-  const modes = ['', 'master-keys', 'server.json'].map((name) => statSync(join(data, name)).mode & 0o777)
-  assert.deepEqual(modes, [0o700, 0o600, 0o600])
+  const kept = ['', 'master-keys', 'server.json', ...(postgresUrl ? [] : ['countersign.db.lock'])]
+  const modes = kept.map((name) => statSync(join(data, name)).mode & 0o777)
+  assert.deepEqual(modes, [0o700, ...kept.slice(1).map(() => 0o600)])
   assert.equal(server.curls.length, 2)
   const paste = (line = '') => JSON.parse(String(execFileSync('sh', ['-c', `${line} -s`])))
   const [send, read] = server.curls
@@ -144,6 +146,15 @@ test('later starts keep what is there, and only `token show` tells the token', a
   const second = await serve(t, place)
   assert.equal(await countersign(place, 'token', 'show'), expected)
   assert.deepEqual([second.accountSid, second.serviceSid], [first.accountSid, first.serviceSid])
+  // What it shows in place of the token: the lines below it work as pasted all the same.
+  const show = second.said.out.split('\n').find((line) => line.startsWith('  export ')) ?? ''
+  assert.ok(show.includes(second.authToken.replace(/[()]/g, '')), second.authToken)
+  const paste = (line: string | undefined) => {
+    const script = `${show}\n${line} -s`
+    return JSON.parse(String(execFileSync('sh', ['-ec', script], { cwd: place.folder, env: place.env })))
+  }
+  assert.equal(paste(second.curls[0]).status, 'pending')
+  await until(() => paste(second.curls[1]).messages.length === 1)
   const { out, err } = await second.stop()
   assert.ok(!`${out}${err}`.includes(first.authToken))
 })
@@ -167,6 +178,8 @@ test('the credentials may be given', async (t) => {
   const [accountSid, authToken] = [`AC${'0123456789abcdef'.repeat(2)}`, randomBytes(16).toString('hex')]
   const given = { COUNTERSIGN_ACCOUNT_SID: accountSid, COUNTERSIGN_AUTH_TOKEN: authToken }
   const first = await serve(t, place, given)
+  // Who gave it has it, and CI keeps what is printed.
+  assert.ok(!first.said.out.includes(authToken))
   assert.equal((await call({ accountSid, authToken }, `${first.url}/v2/Services`)).status, 200)
   await first.stop()
   const changed = { ...given, COUNTERSIGN_AUTH_TOKEN: randomBytes(16).toString('hex') }
@@ -178,6 +191,15 @@ test('the credentials may be given', async (t) => {
   const { services } = listed.body
   assert.deepEqual([services.length, services[0].sid], [1, first.serviceSid])
   assert.equal((await call({ accountSid, authToken }, `${second.url}/v2/Services`)).status, 401)
+})
+
+test('a start that fails once it listens ends, and leaves nothing behind', async (t) => {
+  const place = await makePlace(t)
+  const file = join(place.folder, 'data/server.json')
+  mkdirSync(file, { recursive: true })
+  await assertRefused(t, place, { COUNTERSIGN_LOG_LEVEL: 'error' }, /EISDIR/)
+  rmdirSync(file)
+  assert.match((await serve(t, place)).accountSid, /^AC/)
 })
 
 test('what is wrong stops the start with one line', async (t) => {
@@ -194,7 +216,19 @@ test('what is wrong stops the start with one line', async (t) => {
   await assertRefused(t, place, { PORT: String(port) }, new RegExp(`${port}`))
   await new Promise((resolve) => taken.close(resolve))
   const nobody = { DATABASE_URL: `postgres://user:secret@127.0.0.1:${port}/verify` }
-  await assertRefused(t, place, nobody, /^(?!.*secret).*ECONNREFUSED/)
+  await assertRefused(
+    t,
+    place,
+    nobody,
+    new RegExp(`^(?!.*secret).*DATABASE_URL names 127.0.0.1:${port}/verify, .*ECONNREFUSED`),
+  )
+  const elsewhere = { HOST: '192.0.2.1', COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true' }
+  await assertRefused(t, place, elsewhere, /HOST is "192\.0\.2\.1", which is not an address of this machine/)
+  await assertRefused(t, place, { COUNTERSIGN_DATA_DIR: import.meta.filename }, /COUNTERSIGN_DATA_DIR is /)
+  const data = makeTemporaryDirectory()
+  writeFileSync(join(data, 'countersign.db'), 'not a database '.repeat(100))
+  const strange = { DATABASE_URL: '', COUNTERSIGN_DATA_DIR: data }
+  await assertRefused(t, place, strange, /\/countersign\.db cannot be opened as the database: file is not/)
 })
 
 test('a data directory is one process', async (t) => {
@@ -246,7 +280,16 @@ test('with a certificate it speaks HTTP/2 and HTTP/1.1 on one port', async (t) =
   assert.deepEqual([version, status], ['1.1', 200])
   // The command line on this machine needs no certificate.
   assert.match(await countersign(place, 'token', 'show'), new RegExp(authToken))
-  assert.equal((await server.stop()).status, 0)
+  // Nor does what it is told there lead to a TLS that this door has not.
+  const { url: door } = JSON.parse(readFileSync(join(place.folder, 'data/server.json'), 'utf8'))
+  assert.ok((await call(server, `${door}/v2/Services`)).body.meta.url.startsWith(`${door}/v2/Services`))
+  // And who waits there is answered before the end.
+  const waiting = call(server, `${door}/inbox/messages?To=%2B14155552672&Wait=60`)
+  assert.equal((await call(server, `${door}/v2/Services`)).status, 200)
+  const stopped = server.stop()
+  const { status: answered, body: inbox } = await waiting
+  assert.deepEqual([answered, inbox.messages], [200, []])
+  assert.equal((await stopped).status, 0)
 })
 
 test('SIGHUP has it take up a new certificate, and a broken one stops nothing', async (t) => {
@@ -277,7 +320,11 @@ test('behind a proxy that ends TLS it listens everywhere, and its addresses are 
   const place = await makePlace(t)
   const env = { HOST: '0.0.0.0', COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true' }
   const server = await serve(t, place, env)
-  const url = server.url.replace('0.0.0.0', '127.0.0.1')
+  // The banner has a name that others may use, and no way to send: there is none yet.
+  assert.equal(new URL(server.url).hostname, hostname().toLowerCase())
+  assert.deepEqual(server.curls, [])
+  assert.match(server.said.out, /No channel has a provider yet/)
+  const url = `http://127.0.0.1:${new URL(server.url).port}`
   const { meta } = (await call(server, `${url}/v2/Services`)).body
   assert.equal(meta.url.split('?')[0], `${url.replace('http:', 'https:')}/v2/Services`)
   // Beyond loopback nobody gets a code into the inbox without asking for it.
@@ -315,6 +362,9 @@ test('SIGTERM lets requests and sends that are under way end', async (t) => {
   const config = `providers: { carrier: ${carrier} }\nchannels: { sms: [carrier], email: [inbox] }\n`
   writeFileSync(join(place.folder, 'countersign.yaml'), config)
   const server = await serve(t, place)
+  // With a carrier the banner invites nobody to send to a stranger.
+  assert.equal(server.curls.length, 1)
+  assert.match(server.said.out, /To=\+YOUR_NUMBER -d Channel=sms/)
   await call(server, verifications(server), { To: '+14155552671', Channel: 'sms' })
   await until(() => submits.length === 1)
   // Nor does one who waits for a message keep the server: he is told that there is none.
@@ -404,7 +454,7 @@ if (postgresUrl) {
     )
     const servers = await Promise.all(configs.map((config) => startServer(config)))
     await Promise.all(servers.map((server) => server.close()))
-    assert.equal(servers.filter(({ isNew }) => isNew).length, 1)
+    assert.equal(servers.filter(({ madeToken }) => madeToken).length, 1)
     assert.equal(new Set(servers.map(({ accountSid, serviceSid }) => `${accountSid} ${serviceSid}`)).size, 1)
     assert.match(servers[0]?.serviceSid ?? '', /^VA/)
   })

@@ -1,15 +1,18 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { destination, pino } from 'pino'
 import { ensureFirstAccount } from './accounts/accounts/account.ts'
 import { buildApp } from './app.ts'
+import { type Closer, closeInTurn } from './close.ts'
 import { type Config, isLoopback } from './config.ts'
 import { closeContext, openContext } from './context.ts'
 import type { RunningServer } from './intercept/environment.ts'
+import { listen } from './listen.ts'
 import type { Log } from './log.ts'
 import { startBackground } from './operations/background.ts'
 import { readFirstCredentials } from './operations/credentials.ts'
@@ -23,8 +26,8 @@ const FIRST_SERVICE = 'Countersign'
 const SERVER_FILE = 'server.json'
 
 export interface StartedServer extends RunningServer {
-  /** True at the very first start: the auth token has to be shown, this once. */
-  isNew: boolean
+  /** True where this start made the auth token: it has to be shown, this once. */
+  madeToken: boolean
   /** True where this start made the master key. */
   madeKey: boolean
   /** Where the whole world reaches it. `url` is where this machine does. */
@@ -37,6 +40,9 @@ export interface StartedServer extends RunningServer {
 export async function startServer(config: Config, log: Log = makeLog(config)): Promise<StartedServer> {
   const tls = await readTls(config)
   const ctx = await openContext(config, log)
+  /** The last opened first. */
+  const closers: Closer[][] = [[() => closeContext(ctx)]]
+  const close = () => closeInTurn(log, closers)
   try {
     const { created } = await ensureFirstAccount(ctx, (tx, { sid }) =>
       insertService(tx, makeService(ctx, sid, { FriendlyName: FIRST_SERVICE })),
@@ -47,37 +53,35 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     // Before the first request: on SQLite it frees all leases, and none of them may be in use.
     await ctx.delivery.start()
     ctx.webhooks.start()
-    await app.listen({ host: config.host, port: config.port })
+    closers.unshift([startBackground(ctx)])
+    let local: Server | undefined
+    // Together: requests of the local door end as those of the main one do, once that closes.
+    closers.unshift([() => app.close(), () => local && closeDoor(local)])
+    await listen(app, config)
     const certificate = tls && watchTls(app.server as unknown as TlsServer, tls, ctx)
-    const publicUrl = addressOf(app.server, tls !== undefined, config.host)
-    const local = tls || !isLoopback(config.host) ? await listenLocally(app) : undefined
+    if (certificate) closers.unshift([certificate.close])
+    const publicUrl = addressOf(app.server, tls !== undefined, nameOf(config.host))
+    if (tls || !isLoopback(config.host)) local = await listenLocally(app)
     const url = local ? addressOf(local, false, '127.0.0.1') : publicUrl
-    const stopBackground = startBackground(ctx)
     const file = join(config.dataDir, SERVER_FILE)
     await writeFile(file, JSON.stringify({ url, secret, pid: process.pid }), { mode: 0o600 })
+    closers.unshift([() => rm(file, { force: true })])
     // 34 ms that the first answer does not wait for.
     setImmediate(() => void loadNumberingPlans())
     return {
       ...(await readFirstCredentials(ctx)),
       url,
       publicUrl: config.publicUrl ?? publicUrl,
-      isNew: created,
+      madeToken: created && config.authToken === undefined,
       madeKey: ctx.madeKey,
       async reload() {
         await certificate?.reload()
         await ctx.node.renew()
       },
-      async close() {
-        certificate?.close()
-        await rm(file, { force: true })
-        local?.close()
-        await app.close()
-        await stopBackground()
-        await closeContext(ctx)
-      },
+      close,
     }
   } catch (error) {
-    await closeContext(ctx)
+    await close()
     throw error
   }
 }
@@ -122,6 +126,12 @@ async function listenLocally(app: FastifyInstance): Promise<Server> {
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
   return server
 }
+
+/** Resolves when its requests are answered. */
+const closeDoor = (door: Server) => new Promise((resolve) => door.close(resolve))
+
+/** Where it listens everywhere, how others may know this machine. */
+const nameOf = (host: string) => (host === '0.0.0.0' || host === '::' ? hostname() : host)
 
 function addressOf(server: Pick<Server, 'address'>, secure: boolean, host: string): string {
   const { port } = server.address() as AddressInfo

@@ -85,9 +85,21 @@ test('a certificate that was replaced is served from the next look on; a broken 
   assert.equal(await nameOf(t, port), 'one')
 })
 
-test('files that are no pair stop the start', async () => {
-  const config = await configOf({ cert: one.cert, key: two.key }, folder)
-  await assert.rejects(readTls(config), /are no certificate and its key/)
+test('files that are no certificate and its key stop the start, and the setting is named', async () => {
+  const gone = join(folder, 'gone')
+  for (const [files, message] of [
+    [{ cert: gone, key: one.key }, /^COUNTERSIGN_TLS_CERT names ".+gone", .+: there is no such file$/],
+    [{ cert: one.cert, key: gone }, /^COUNTERSIGN_TLS_KEY names ".+gone", .+: there is no such file$/],
+    [{ cert: one.cert, key: folder }, /^COUNTERSIGN_TLS_KEY names .+: it is a folder$/],
+    [{ cert: one.key, key: one.cert }, /^COUNTERSIGN_TLS_CERT names .+: must be a certificate in PEM$/],
+    [{ cert: one.cert, key: one.cert }, /^COUNTERSIGN_TLS_KEY names .+: must be a private key in PEM/],
+    [
+      { cert: one.cert, key: two.key },
+      /^COUNTERSIGN_TLS_KEY names .+, which is not the key of the first certificate in COUNTERSIGN_TLS_CERT /,
+    ],
+  ] as const) {
+    await assert.rejects(readTls(await configOf(files, folder)), { name: 'ConfigError', message })
+  }
 })
 
 const start = async (t: TestContext) => {

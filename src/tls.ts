@@ -1,8 +1,9 @@
-import { constants } from 'node:crypto'
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions, type Server } from 'node:tls'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
+import { ConfigError, explainFile, quote } from './config-values.ts'
 import type { Log } from './log.ts'
 
 /** Certificate chain and private key, as PEM. */
@@ -24,16 +25,42 @@ const LOOK_EVERY_MS = 10_000
 
 export const tlsOptions = (tls: Tls): SecureContextOptions => ({ ...RULES, ...tls })
 
-/** Undefined where the server has no TLS of its own. Throws where a file cannot be read, or the two do not match. */
+/**
+ * Undefined where the server has no TLS of its own. Throws ConfigError where a file cannot be read or is not what it
+ * should be, and where the two are no pair.
+ */
 export async function readTls({ tlsCert, tlsKey }: Config): Promise<Tls | undefined> {
   if (!tlsCert || !tlsKey) return undefined
-  const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)])
-  try {
-    createSecureContext({ cert, key })
-  } catch (cause) {
-    throw new Error(`${tlsCert} and ${tlsKey} are no certificate and its key`, { cause })
+  const [cert, key] = await Promise.all([readNamed(CERT, tlsCert), readNamed(KEY, tlsKey)])
+  const certificate = parse(CERT, tlsCert, 'a certificate in PEM', () => new X509Certificate(cert))
+  const privateKey = parse(KEY, tlsKey, 'a private key in PEM, without a passphrase', () =>
+    createPrivateKey(key),
+  )
+  if (!certificate.checkPrivateKey(privateKey)) {
+    const expected = `the first certificate in ${CERT} (${quote(tlsCert)})`
+    throw new ConfigError(`${KEY} names ${quote(tlsKey)}, which is not the key of ${expected}`)
   }
+  parse(CERT, tlsCert, 'a certificate chain that TLS takes', () =>
+    createSecureContext({ ...RULES, cert, key }),
+  )
   return { cert, key }
+}
+
+const CERT = 'COUNTERSIGN_TLS_CERT'
+const KEY = 'COUNTERSIGN_TLS_KEY'
+
+const readNamed = (name: string, path: string) =>
+  readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError(`${name} names ${quote(path)}, which cannot be read: ${explainFile(error)}`)
+  })
+
+/** Not the parser's own words, which nobody understands. */
+function parse<T>(name: string, path: string, expected: string, read: () => T): T {
+  try {
+    return read()
+  } catch {
+    throw new ConfigError(`${name} names ${quote(path)}: must be ${expected}`)
+  }
 }
 
 /**

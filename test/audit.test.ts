@@ -137,7 +137,7 @@ describe('audit', () => {
   /** Sends, checks, and what asks for them: their own resources tell what became of them. */
   const NO_CHANGES = new Set([
     'POST /v2/Services/:ServiceSid/Verifications',
-    'POST /v2/Services/:ServiceSid/Verifications/:Sid',
+    'POST /v2/Services/:ServiceSid/Verifications/:SidOrTo',
     'POST /v2/Services/:ServiceSid/VerificationCheck',
     'POST /2010-04-01/Accounts/:AccountSid/OutgoingCallerIds',
   ])
@@ -187,7 +187,7 @@ describe('audit', () => {
       const [method = '', path = ''] = name.split(' ')
       await clock.advance('1s')
       const before = await readEvents()
-      const filled = path.replace(':AccountSid', server.accountSid).replace(/:(Sid|ServiceSid)$/, sid)
+      const filled = path.replace(':AccountSid', server.accountSid).replace(/:(Sid|SidOrTo|ServiceSid)$/, sid)
       const reply = await call(method, filled, form)
       assert.ok(reply.status < 300, JSON.stringify(reply.body))
       const events = (await readEvents()).slice(before.length)
@@ -200,7 +200,7 @@ describe('audit', () => {
 
   test('a change of what is not there is refused, and no event', async () => {
     const before = (await readEvents()).length
-    const named = Object.keys(CHANGES).filter((name) => /:(Sid|ServiceSid)$/.test(name))
+    const named = Object.keys(CHANGES).filter((name) => /:(Sid|SidOrTo|ServiceSid)$/.test(name))
     assert.ok(named.length > 10)
     for (const name of named) {
       const [method = '', path = ''] = name.split(' ')

@@ -27,11 +27,11 @@ const ATTEMPTS: Record<string, (of: Estate) => Attempt> = {
     path: service(of),
     form: { To: of.to, Channel: 'sms' },
   }),
-  'GET /v2/Services/:ServiceSid/Verifications/:Sid': (of) => ({
-    path: { ...service(of), Sid: of.verificationSid },
+  'GET /v2/Services/:ServiceSid/Verifications/:SidOrTo': (of) => ({
+    path: { ...service(of), SidOrTo: of.verificationSid },
   }),
-  'POST /v2/Services/:ServiceSid/Verifications/:Sid': (of) => ({
-    path: { ...service(of), Sid: of.verificationSid },
+  'POST /v2/Services/:ServiceSid/Verifications/:SidOrTo': (of) => ({
+    path: { ...service(of), SidOrTo: of.verificationSid },
     form: { Status: 'canceled' },
   }),
   'POST /v2/Services/:ServiceSid/VerificationCheck': (of) => ({

@@ -22,13 +22,13 @@ async function fillTables({ ctx, accountSid, serviceSid }: TestServer): Promise<
   const slot = `cast('slot' || i as ${bytes})`
   const createdAt = `${nowMs - ROWS} + i`
   const inserts = [
-    `insert into verification (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, sends,
-        checks, expires_at, created_at, updated_at)
+    `insert into verification (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code_version,
+        sends, checks, expires_at, created_at, updated_at)
       select 0, ${sid('VE')}, ${own}, ${service}, ${slot}, '+1415' || (5000000 + i), 'sms', 'approved',
-        0, '[]', 0, ${createdAt}, ${createdAt}, ${createdAt} from n`,
+        0, 1, '[]', 0, ${createdAt}, ${createdAt}, ${createdAt} from n`,
     `insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel, country,
-        message, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
-      select 0, ${sid('VL')}, ${own}, ${service}, ${sid('VE')}, ${slot}, '+1415' || (5000000 + i), 'sms', 'US', '{}',
+        message, code_version, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
+      select 0, ${sid('VL')}, ${own}, ${service}, ${sid('VE')}, ${slot}, '+1415' || (5000000 + i), 'sms', 'US', '{}', 1,
         'delivered', i % 2, null, null, 1,
         ${createdAt}, ${createdAt}, ${createdAt} from n`,
     `insert into handover (placement, attempt_sid, n, account_sid, provider, outcome, created_at)
@@ -107,7 +107,7 @@ const HOT: readonly [what: string, statement: RegExp, index: string][] = [
   ['a wrong guess', /^update verification set checks/, 'verification_pkey'],
   ['approve, cancel', /^update verification set status = \S+ checks/, 'verification_pkey'],
   ['expiry', /^update verification set status = 'expired'/, 'verification_pkey'],
-  ['a send is recorded', /^update attempt set status = \S+ provider/, 'attempt_pkey'],
+  ['a send is recorded', /^update attempt set status = case/, 'attempt_pkey'],
   ['an attempt converts', /^update attempt set converted/, 'attempt_pkey'],
   ['the sweeper looks', /^select \* from attempt where queue/, 'attempt_due'],
   ['the sweeper takes', /^update attempt set due_at = \S+ where placement/, 'attempt_pkey'],
@@ -118,10 +118,11 @@ const HOT: readonly [what: string, statement: RegExp, index: string][] = [
     'attempt_by_account',
   ],
   ['attempts by To', /^select \* from attempt where slot = /, 'attempt_by_slot'],
+  ['attempts by verification', /^select \* from attempt where placement = \S+ and sid in/, 'attempt_pkey'],
   ['an attempt', /^select \* from attempt where placement .* account_sid/, 'attempt_pkey'],
   [
     'the attempt of a receipt',
-    /^select \* from attempt where placement = \S+ and sid = \S+$/,
+    /^select \* from attempt where placement = \S+ and sid = \S+( for update)?$/,
     'attempt_pkey',
   ],
   ['the hand-overs of an attempt', /^select .* from handover/, 'handover_pkey'],

@@ -16,14 +16,14 @@ const readme = await read('README.md')
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md']
 for await (const path of glob('docs/**/*.md', { cwd: ROOT })) pages.push(path)
 
-for (const path of ['examples/node/verify.js', 'examples/python/verify.py', 'examples/curl/verify.sh']) {
+for (const path of ['examples/node/verify.mjs', 'examples/python/verify.py', 'examples/curl/verify.sh']) {
   test(`the README shows ${path} as it is`, async () => {
     const blocks = [...readme.matchAll(/^```\w+\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
     assert.ok(blocks.includes(await read(path)))
   })
 }
 
-test('the first code of the README runs as written', needs('sh', 'curl', 'cut'), async () => {
+test('the first code of the README runs as written', needs('sh', 'curl', 'tail', 'cut'), async () => {
   const [, lines = ''] = /## A first code\n[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme) ?? []
   assert.equal(lines.trimEnd().split('\n').length, 5)
   const dataDir = await mkdtemp(join(tmpdir(), 'countersign-readme-'))

@@ -2,9 +2,19 @@ import type { Context } from '../context.ts'
 import type { Caller } from '../http/caller.ts'
 import { fail } from '../http/errors.ts'
 import { Refusal } from '../refusal.ts'
-import { type Account, changeAccount, makeAccount, openAuthToken, readFirst } from './accounts/account.ts'
+import {
+  type Account,
+  changeAccount,
+  makeAccount,
+  openAuthToken,
+  readFirst,
+  shownName,
+  upgradeAccount,
+} from './accounts/account.ts'
 import { findAccount, insertAccount, listAllAccounts } from './accounts/store.ts'
 import { audit } from './audit/audit.ts'
+import { clearIpLists } from './ip-lists/ip-list.ts'
+import { listEntries } from './ip-lists/store.ts'
 import { createKey, type KeyKind, removeKey } from './keys/key.ts'
 import { READY_POLICIES } from './keys/policy.ts'
 import { listKeys } from './keys/store.ts'
@@ -60,7 +70,7 @@ export async function createAccount(ctx: Context, input: { name?: string; trial?
       type: 'account.created',
       resource: 'account',
       sid: account.sid,
-      data: { friendly_name: account.friendlyName, type: account.kind },
+      data: { friendly_name: shownName(account), type: account.kind },
     })
   })
   return { ...describeAccount(account), auth_token: openAuthToken(ctx, account.sid, account.authToken) }
@@ -68,16 +78,34 @@ export async function createAccount(ctx: Context, input: { name?: string; trial?
 
 export async function setAccountStatus(ctx: Context, input: { account: string; status: Account['status'] }) {
   const caller = asOperator(input.account)
+  if (input.status === 'closed' && input.account === (await readFirst(ctx)).sid)
+    throw new Refusal('this is the first account, which the installation needs: suspend it instead')
   return describeAccount(await changeAccount(ctx, caller, input.account, { Status: input.status }))
 }
 
 export async function endTrial(ctx: Context, input: { account: string }) {
   const caller = asOperator(input.account)
-  return describeAccount(await changeAccount(ctx, caller, input.account, { Kind: 'Full' }))
+  return describeAccount(await upgradeAccount(ctx, caller, input.account))
+}
+
+/** From which networks an account may be used: from everywhere where there are none. */
+export async function listAccess(ctx: Context, input: { account: string }) {
+  const { sid } = await resolveAccount(ctx, input.account)
+  const entries = await listEntries(ctx.storage.read, sid, { cursor: undefined, limit: MAX_LISTED })
+  return entries.map((entry) => ({ sid: entry.sid, cidr: entry.cidr, friendly_name: entry.friendlyName }))
+}
+
+/** From then on the account may be used from everywhere. */
+export async function clearAccess(ctx: Context, input: { account: string }) {
+  const { sid } = await resolveAccount(ctx, input.account)
+  await clearIpLists(ctx, asOperator(sid))
+  return { account_sid: sid }
 }
 
 export async function showToken(ctx: Context, input: OfAccount) {
   const account = await resolveAccount(ctx, input.account)
+  const change = { type: 'auth-token.shown', resource: 'auth-token', sid: account.sid, data: {} }
+  await ctx.storage.system.write((tx) => audit(ctx, tx, asOperator(account.sid), change))
   return { account_sid: account.sid, auth_token: openAuthToken(ctx, account.sid, account.authToken) }
 }
 
@@ -100,7 +128,7 @@ export async function rotateToken(ctx: Context, input: OfAccount & { step: 'star
   return {
     account_sid: account.sid,
     auth_token: openAuthToken(ctx, account.sid, promoted.authToken),
-    // The next start would give the account the old token back.
+    // It names a token that opens nothing any more.
     ...(isConfigured && { change_setting: 'COUNTERSIGN_AUTH_TOKEN' }),
   }
 }

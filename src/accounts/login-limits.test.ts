@@ -3,16 +3,18 @@ import { after, before, describe, test } from 'node:test'
 import { addAccount } from '../../test/support/account.ts'
 import { type FakeClock, fakeClock } from '../../test/support/clock.ts'
 import { basic, type TestServer, testServer } from '../../test/support/server.ts'
+import { listLogins } from './audit/store.ts'
 import { limitLogins } from './login-limits.ts'
 
 const USER = `AC${'1'.repeat(32)}`
 const OTHER = `AC${'2'.repeat(32)}`
+const noLogins = async () => []
 const addressOf = (n: number) => `192.0.${Math.floor(n / 250)}.${n % 250}`
 
 describe('log-in limits', () => {
   test('ten failures a minute from one address, whosever secrets are guessed', async () => {
     const clock = fakeClock()
-    const limits = limitLogins(clock)
+    const limits = limitLogins(clock, noLogins)
     for (let n = 0; n < 10; n++) {
       assert.equal(limits.waitSeconds('192.0.2.1', OTHER), 0)
       limits.failed('192.0.2.1', n % 2 === 0 ? USER : OTHER)
@@ -26,14 +28,14 @@ describe('log-in limits', () => {
   })
 
   test('the addresses of one IPv6 subscriber are one', () => {
-    const limits = limitLogins(fakeClock())
+    const limits = limitLogins(fakeClock(), noLogins)
     for (let n = 0; n < 10; n++) limits.failed(`2001:db8:1:2::${n}`, USER)
     assert.ok(limits.waitSeconds('2001:db8:1:2:ffff::', USER) > 0)
     assert.equal(limits.waitSeconds('2001:db8:1:3::', USER), 0)
   })
 
   test('a hundred failures a minute for one user, from wherever', () => {
-    const limits = limitLogins(fakeClock())
+    const limits = limitLogins(fakeClock(), noLogins)
     for (let n = 0; n < 100; n++) {
       assert.equal(limits.waitSeconds(addressOf(n), USER), 0)
       limits.failed(addressOf(n), USER)
@@ -44,7 +46,7 @@ describe('log-in limits', () => {
 
   test('who logged in from an address within a day is not slowed there', async () => {
     const clock = fakeClock()
-    const limits = limitLogins(clock)
+    const limits = limitLogins(clock, noLogins)
     limits.succeeded('198.51.100.1', USER)
     for (let n = 0; n < 200; n++) limits.failed(addressOf(n), USER)
     for (let n = 0; n < 50; n++) limits.failed('198.51.100.1', OTHER)
@@ -61,7 +63,7 @@ describe('log-in limits', () => {
 
   test('trust is renewed by use', async () => {
     const clock = fakeClock()
-    const limits = limitLogins(clock)
+    const limits = limitLogins(clock, noLogins)
     limits.succeeded('198.51.100.1', USER)
     await clock.advance('23h')
     limits.succeeded('198.51.100.1', USER)
@@ -71,7 +73,7 @@ describe('log-in limits', () => {
   })
 
   test('a flood of names and addresses does not free who is limited', () => {
-    const limits = limitLogins(fakeClock())
+    const limits = limitLogins(fakeClock(), noLogins)
     for (let n = 0; n < 10; n++) limits.failed('192.0.2.1', USER)
     for (let n = 0; n < 49_000; n++) limits.failed(`2001:db8:${n.toString(16)}::`, `AC${n}`)
     assert.ok(limits.waitSeconds('192.0.2.1', USER) > 0)
@@ -114,6 +116,23 @@ describe('log-in limits over HTTP', () => {
     )
     const count = (status: number) => answers.filter((answer) => answer.status === status).length
     assert.deepEqual([count(401), count(429)], [10, 30])
+  })
+
+  test('who logged in on another node, or before a restart, is let in there too', async () => {
+    const { sid, authorization } = await addAccount(server.ctx)
+    const from = async (remoteAddress: string) =>
+      (await server.app.inject({ url: '/v2/Services', headers: { authorization }, remoteAddress })).statusCode
+    assert.equal(await from('2001:db8:1:2::1'), 200)
+    await server.ctx.logins.flush()
+    const kept = server.ctx.loginLimits
+    server.ctx.loginLimits = limitLogins(clock, (user, sinceMs) =>
+      listLogins(server.ctx.storage.system.read, user, sinceMs),
+    )
+    for (let n = 0; n < 100; n++) assert.equal((await ask(addressOf(n), sid, 'guess')).status, 401)
+    assert.equal((await ask('198.51.100.9', sid, 'guess')).status, 429)
+    assert.equal(await from('2001:db8:1:2::ffff'), 200)
+    assert.equal(await from('2001:db8:1:3::1'), 429)
+    server.ctx.loginLimits = kept
   })
 
   test('whether there is such an account or key, nothing tells', async () => {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { addAccount, verifyNumber } from '../../test/support/account.ts'
-import { basic, type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
+import { type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
 import { emailMessage } from '../delivery/channels/email.ts'
 import { smsText } from '../delivery/channels/sms.ts'
 import { spokenText } from '../delivery/channels/voice.ts'
 import { segmentCount } from '../delivery/gsm.ts'
-import type { Caller } from '../http/caller.ts'
-import { upgradeAccount } from './accounts/account.ts'
+import { endTrial } from './administer.ts'
 
 describe('trial accounts', () => {
   let server: TestServer
@@ -21,8 +20,8 @@ describe('trial accounts', () => {
     authorization: string
     serviceSid: string
   }
-  const openTrial = async (): Promise<Trial> => {
-    const account = await addAccount(server.ctx, 'active', 'Trial')
+  const openTrial = async (parentSid?: string): Promise<Trial> => {
+    const account = await addAccount(server.ctx, 'active', 'Trial', parentSid)
     const service = await server.post('/v2/Services', { FriendlyName: 'Shop' }, account.authorization)
     return { ...account, serviceSid: service.body.sid }
   }
@@ -37,16 +36,7 @@ describe('trial accounts', () => {
     const path = `/inbox/messages?To=${encodeURIComponent(to)}`
     return (await server.get(path, trial.authorization)).body.messages[0]?.body
   }
-  const upgrade = (sid: string) => {
-    const operator: Caller = {
-      accountSid: sid,
-      ownAccountSid: sid,
-      actorSid: `US${'0'.repeat(32)}`,
-      actorType: 'operator',
-      sourceIp: '127.0.0.1',
-    }
-    return upgradeAccount(server.ctx, operator, sid)
-  }
+  const upgrade = (account: string) => endTrial(server.ctx, { account })
 
   test('the first account is a full one', async () => {
     const { body } = await server.get(`/2010-04-01/Accounts/${server.accountSid}.json`)
@@ -87,29 +77,30 @@ describe('trial accounts', () => {
     assert.match(await textTo(trial, to), /^This call is from a trial account\. Hello\. /)
   })
 
+  test('has no subaccounts', async () => {
+    const { authorization } = await openTrial()
+    const { status, body } = await server.post('/2010-04-01/Accounts.json', {}, authorization)
+    assert.deepEqual([status, body.code], [403, 20006])
+  })
+
   test('an upgrade ends both, for subaccounts as well, at their next request', async () => {
     const trial = await openTrial()
-    const path = '/2010-04-01/Accounts.json'
-    const sub = (await server.post(path, { FriendlyName: 'Below' }, trial.authorization)).body
-    assert.equal(sub.type, 'Trial')
-    const below = basic(sub.sid, sub.auth_token)
-    const subService = (await server.post('/v2/Services', { FriendlyName: 'Sub' }, below)).body.sid
-    const subTrial = { sid: sub.sid, authorization: below, serviceSid: subService }
+    const subTrial = await openTrial(trial.sid)
     assert.equal((await start(subTrial, freshNumber())).status, 403)
 
     const upgraded = await upgrade(trial.sid)
-    assert.equal(upgraded.kind, 'Full')
+    assert.equal(upgraded.type, 'Full')
     const to = freshNumber()
     assert.equal((await start(trial, to)).status, 201)
     assert.match(await textTo(trial, to), /^Your Shop/)
     assert.equal((await start(subTrial, freshNumber())).status, 201)
     // Again changes nothing.
-    assert.equal((await upgrade(trial.sid)).revision, upgraded.revision)
+    assert.deepEqual(await upgrade(trial.sid), upgraded)
     const events = (await server.get('/v1/Events?EventType=account.upgraded', trial.authorization)).body
       .events
     assert.deepEqual(
       events.map((event: Record<string, string>) => event.resource_sid).sort(),
-      [trial.sid, sub.sid].sort(),
+      [trial.sid, subTrial.sid].sort(),
     )
   })
 })

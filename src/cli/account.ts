@@ -46,3 +46,22 @@ export async function upgradeAccount(shell: Shell, options: PrintOptions, accoun
   print(shell, options, changed, ({ sid, type }) => [`${sid}  ${type}`])
   return 0
 }
+
+/** Prints a line a network from which an account may be used. */
+export async function listAccess(shell: Shell, options: PrintOptions, account: string): Promise<number> {
+  const entries = await ask(await readConfig(shell), 'account-access-list', { account })
+  print(shell, options, entries, (list) =>
+    table(
+      ['SID', 'NETWORK', 'NAME'],
+      list.map((entry) => [entry.sid, entry.cidr, entry.friendly_name]),
+    ),
+  )
+  return 0
+}
+
+/** Removes them all: it may be used from everywhere. */
+export async function clearAccess(shell: Shell, options: PrintOptions, account: string): Promise<number> {
+  const cleared = await ask(await readConfig(shell), 'account-access-clear', { account })
+  print(shell, options, cleared, ({ account_sid }) => [`${account_sid}  may be used from everywhere`])
+  return 0
+}

@@ -1,26 +1,24 @@
 import { request } from 'node:http'
-import { json } from 'node:stream/consumers'
+import { text } from 'node:stream/consumers'
 import type { Config } from '../config.ts'
 import { closeContext, openContext } from '../context.ts'
 import { type AdminInput, type AdminName, type AdminResult, adminCommands } from '../operations/admin.ts'
-import { CONTROL_PATH } from '../operations/control.ts'
+import { ACCEPTED_HEADER, CONTROL_PATH } from '../operations/control.ts'
 import { makeLog, readServerFile } from '../server.ts'
+import { requireTables } from './require-tables.ts'
 
 /**
- * Has a command done by the server that runs on the data directory; if none does, on its database directly. Throws an
- * Error with what the server said where it refuses.
+ * Has a command done by the server that runs on the data directory; if none does, on its database directly, which has
+ * to be there. Throws an Error with what the server said where it refuses.
  */
 export async function ask<N extends AdminName>(
   config: Config,
   name: N,
   input: AdminInput<N>,
 ): Promise<AdminResult<N>> {
-  const running = await readServerFile(config.dataDir)
-  const reply = running && (await post(running, name, input ?? {}).catch(ifNobodyAnswers))
-  if (reply) {
-    if (reply.status === 200) return (reply.body as { result: AdminResult<N> }).result
-    throw new Error((reply.body as { message: string }).message)
-  }
+  const running = await askRunning(config.dataDir, name, input)
+  if (running) return running.result
+  await requireTables(config)
   // No carrier is needed to read or change what is kept.
   const ctx = await openContext({ ...config, providers: {} }, makeLog(config))
   try {
@@ -31,19 +29,38 @@ export async function ask<N extends AdminName>(
   }
 }
 
-/** A server that was killed leaves its file behind. */
-function ifNobodyAnswers(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ECONNREFUSED') throw error
+/**
+ * Has a command done by the server that runs on the data directory. Undefined where none does: nobody answers, or
+ * somebody who does not know the secret, and has got the port of a server that was killed.
+ */
+export async function askRunning<N extends AdminName>(
+  dataDir: string,
+  name: N,
+  input: AdminInput<N>,
+): Promise<{ url: string; result: AdminResult<N> } | undefined> {
+  const named = await readServerFile(dataDir)
+  if (!named) return undefined
+  const reply = await post(named, name, input ?? {}).catch(ifNoServer)
+  if (!reply?.accepted) return undefined
+  const body = JSON.parse(reply.body)
+  if (reply.status !== 200) throw new Error(body.message)
+  return { url: named.url, result: body.result }
+}
+
+/** Refused, or answered in no HTTP. Whatever else fails may have been done: it must not be done again. */
+function ifNoServer(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ECONNREFUSED' && !error.code?.startsWith('HPE_')) throw error
 }
 
 /** Not `fetch`: that gives up after five minutes, and a backup may take longer. */
 function post({ url, secret }: { url: string; secret: string }, name: string, input: unknown) {
-  return new Promise<{ status: number; body: unknown }>((resolve, reject) => {
+  return new Promise<{ status: number; accepted: boolean; body: string }>((resolve, reject) => {
     const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }
     request(new URL(CONTROL_PATH + name, url), { method: 'POST', headers, agent: false })
       .once('error', reject)
       .once('response', (reply) => {
-        json(reply).then((body) => resolve({ status: reply.statusCode ?? 0, body }), reject)
+        const accepted = reply.headers[ACCEPTED_HEADER] !== undefined
+        text(reply).then((body) => resolve({ status: reply.statusCode ?? 0, accepted, body }), reject)
       })
       .end(JSON.stringify(input))
   })

@@ -1,3 +1,4 @@
+import { dateMs, isRealDate } from '../http/schema.ts'
 import { Refusal } from '../refusal.ts'
 import { ask } from './ask.ts'
 import { type PrintOptions, print } from './print.ts'
@@ -21,12 +22,12 @@ export async function verifyAudit(shell: Shell, options: PrintOptions & { head?:
   return problems.length === 0 ? 0 : 1
 }
 
-/** Prints the events of all accounts, oldest first, one line of JSON each. */
-export async function exportAudit(shell: Shell, options: { since?: string }): Promise<number> {
+/** Prints the events of all accounts, oldest first, one line of JSON each: with `--json` no differently. */
+export async function exportAudit(shell: Shell, options: PrintOptions & { since?: string }): Promise<number> {
   const config = await readConfig(shell)
-  const sinceMs = options.since === undefined ? undefined : Date.parse(options.since)
-  if (Number.isNaN(sinceMs))
+  if (options.since !== undefined && !isRealDate(options.since))
     throw new Refusal(`not a date: ${options.since}; give it as 2026-11-20 or 2026-11-20T12:00:00Z`)
+  const sinceMs = dateMs(options.since)
   let after: string | undefined
   for (;;) {
     const events = await ask(config, 'audit-export', { after, sinceMs })

@@ -1,10 +1,11 @@
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { systemClock, systemRandom } from '../context.ts'
+import { makeDataDirectory } from '../data-directory.ts'
+import { sealedColumns } from '../operations/sealed-columns.ts'
 import { Refusal } from '../refusal.ts'
 import { checkKeys } from '../storage/installation.ts'
 import { takeLock } from '../storage/sqlite.ts'
-import { inspectBackup, restoreSqlite } from '../storage/sqlite-backup.ts'
+import { inspectBackup, listKeyIds, restoreSqlite } from '../storage/sqlite-backup.ts'
 import { ask } from './ask.ts'
 import { type PrintOptions, print } from './print.ts'
 import { readConfig, type Shell } from './shell.ts'
@@ -13,8 +14,9 @@ import { readConfig, type Shell } from './shell.ts'
 export async function backUp(shell: Shell, options: PrintOptions, file: string): Promise<number> {
   const made = await ask(await readConfig(shell), 'backup', { path: resolve(shell.cwd, file) })
   print(shell, options, made, ({ path, bytes, ms }) => [`${path}  ${bytes} bytes, ${ms} ms`])
+  const keys = made.sealed_with
   shell.err(
-    `Its secrets are sealed with master key ${made.sealed_with}: keep a copy of that, but not beside it.`,
+    `Its secrets are sealed with master key ${keys.join(' and ')}: keep a copy of ${keys.length > 1 ? 'each' : 'that'}, but not beside it.`,
   )
   return 0
 }
@@ -30,11 +32,12 @@ export async function restore(
     throw new Refusal('this is for SQLite: restore PostgreSQL with pg_restore, docs/backup.md')
   const path = join(config.dataDir, 'countersign.db')
   const from = resolve(shell.cwd, file)
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeDataDirectory(config.dataDir)
   const lock = takeLock(path)
   try {
     const backup = inspectBackup(from)
-    await checkKeys(backup, { ...config, random: systemRandom })
+    const keyIds = await listKeyIds(from, sealedColumns())
+    await checkKeys({ ...backup, keyIds }, { ...config, random: systemRandom })
     const kept = await restoreSqlite(from, path, {
       replace: options.force ?? false,
       nowMs: systemClock.now(),

@@ -1,30 +1,55 @@
+import type { Config } from '../config.ts'
+import { CHANNELS } from '../delivery/provider.ts'
 import type { StartedServer } from '../server.ts'
 
-/** What a person needs to make the first request. The auth token is in it at the very first start only. */
-export function makeBanner(server: StartedServer): string {
-  const { publicUrl, accountSid, authToken, serviceSid, isNew, madeKey } = server
-  const token = isNew ? authToken : '(countersign token show)'
+/** All clients are one address: lists of networks and limits on guesses cannot tell them apart. */
+export const UNNAMED_PROXY =
+  'a proxy ends TLS, and no trusted proxy is named: all clients look like one address'
+
+/**
+ * What a person needs to make the first request; `countersign` is how they call the command line here. An auth token
+ * that was given is not in it, nor one that was shown before: banners end up in logs.
+ */
+export function makeBanner(server: StartedServer, countersign: string, channels: Config['channels']): string {
+  const { publicUrl, accountSid, authToken, serviceSid, madeToken, madeKey } = server
+  const showToken = `${countersign} token show`
+  const user = madeToken ? `${accountSid}:${authToken}` : '$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN'
   const lines = [
     '',
     `  Countersign        ${publicUrl}`,
     `  Account SID        ${accountSid}`,
-    `  Auth Token         ${token}`,
+    `  Auth Token         ${madeToken ? authToken : `(${showToken})`}`,
     `  Verify Service SID ${serviceSid}`,
     '',
   ]
   if (madeKey)
     lines.push('  A master key was made in the data directory: back it up; every other node needs it.', '')
-  if (serviceSid !== '') {
+  const channel = CHANNELS.find((name) => channels[name].length > 0)
+  if (!channel) {
     lines.push(
-      '  Send a code (it shows in the inbox, below, unless a carrier is configured):',
+      '  No channel has a provider yet: every start of a verification is refused. Name one in countersign.yaml,',
+      '  as docs/carriers.md tells; for a test system: channels: { sms: [inbox] }',
       '',
-      `  curl -X POST ${publicUrl}/v2/Services/${serviceSid}/Verifications -u ${accountSid}:${
-        isNew ? authToken : '<Auth Token>'
-      } --data-urlencode To=+14155552671 -d Channel=sms`,
+    )
+  } else if (serviceSid !== '') {
+    const isInbox = channels[channel][0] === 'inbox'
+    const to = recipientOf(channel, isInbox)
+    lines.push(
+      isInbox ? '  Send a code, and read it in the inbox:' : '  Send a code to yourself:',
       '',
-      `  curl '${publicUrl}/inbox/messages?To=%2B14155552671' -u ${accountSid}:${isNew ? authToken : '<Auth Token>'}`,
+      ...(madeToken ? [] : [`  export $(${showToken})`]),
+      `  curl -X POST ${publicUrl}/v2/Services/${serviceSid}/Verifications -u ${user} --data-urlencode To=${to} -d Channel=${channel}`,
       '',
+      ...(isInbox
+        ? [`  curl '${publicUrl}/inbox/messages?To=${encodeURIComponent(to)}' -u ${user}`, '']
+        : []),
     )
   }
   return lines.join('\n')
+}
+
+/** A made-up one only where nobody gets the message. */
+function recipientOf(channel: string, isInbox: boolean): string {
+  if (channel === 'email') return isInbox ? 'jo@example.com' : 'YOUR_ADDRESS'
+  return isInbox ? '+14155552671' : '+YOUR_NUMBER'
 }

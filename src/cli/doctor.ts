@@ -3,13 +3,17 @@ import { open, readFile, rm, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { type Config, isLoopback } from '../config.ts'
+import { ConfigError } from '../config-values.ts'
 import { openStorage, systemClock } from '../context.ts'
+import { readRates } from '../delivery/rates.ts'
 import type { Finding } from '../operations/doctor.ts'
 import { readServerFile } from '../server.ts'
 import { ringFile } from '../storage/key-ring.ts'
 import { compareTables } from '../storage/migrate.ts'
 import { readTls } from '../tls.ts'
 import { ask } from './ask.ts'
+import { UNNAMED_PROXY } from './banner.ts'
+import { examineCarriers } from './examine-carriers.ts'
 import { type PrintOptions, print } from './print.ts'
 import { explain, readConfig, type Shell } from './shell.ts'
 
@@ -21,17 +25,10 @@ const SYNCS = 21
 
 /** Looks at everything that a server needs; says what is wrong and what to do. Status 1 where there is a problem. */
 export async function examineAll(shell: Shell, options: PrintOptions): Promise<number> {
-  const config = await readConfig(shell)
-  const looked: (Finding | undefined)[] = [
-    { what: 'configuration', state: 'ok', detail: 'every setting is one' },
-    await examineDataDir(config),
-    await examineKeyFile(config),
-    await examineDisk(config),
-    await examineCertificate(config),
-    ...(await examineServer(config)),
-    examineChannels(config),
-  ]
-  const findings = looked.filter((finding) => finding !== undefined)
+  const findings = await readConfig(shell).then(examineConfigured, (error: Error): Finding[] => {
+    if (!(error instanceof ConfigError)) throw error
+    return [{ what: 'configuration', state: 'problem', detail: error.message }]
+  })
   print(shell, options, findings, (list) =>
     list.flatMap(({ what, state, detail, advice }) => [
       `${state.padEnd(8)} ${what}: ${detail}`,
@@ -39,6 +36,31 @@ export async function examineAll(shell: Shell, options: PrintOptions): Promise<n
     ]),
   )
   return findings.some(({ state }) => state === 'problem') ? 1 : 0
+}
+
+async function examineConfigured(config: Config): Promise<Finding[]> {
+  const looked: (Finding | undefined)[] = [
+    { what: 'configuration', state: 'ok', detail: 'every setting is one' },
+    await examineRates(config),
+    await examineDataDir(config),
+    await examineKeyFile(config),
+    await examineDisk(config),
+    ...(await examineCertificate(config)),
+    ...(await examineServer(config)),
+    examineChannels(config),
+  ]
+  return looked.filter((finding) => finding !== undefined)
+}
+
+async function examineRates({ rates }: Config): Promise<Finding | undefined> {
+  if (rates === undefined) return undefined
+  try {
+    const { currency } = await readRates(rates)
+    return { what: 'rates', state: 'ok', detail: `${rates}, in ${currency}` }
+  } catch (error) {
+    const advice = 'the server does not start with it: docs/usage.md'
+    return { what: 'rates', state: 'problem', detail: explain(error as Error), advice }
+  }
 }
 
 async function examineDataDir({ dataDir }: Config): Promise<Finding> {
@@ -99,40 +121,36 @@ async function examineDisk({ dataDir, databaseUrl }: Config): Promise<Finding | 
   }
 }
 
-async function examineCertificate(config: Config): Promise<Finding | undefined> {
+async function examineCertificate(config: Config): Promise<Finding[]> {
   const what = 'certificate'
   if (!config.tlsCert) {
-    if (isLoopback(config.host) || !config.tlsTerminatedByProxy) return undefined
-    return { what, state: 'ok', detail: 'a proxy ends TLS: that nobody else reaches the port is up to you' }
+    if (isLoopback(config.host) || !config.tlsTerminatedByProxy) return []
+    return [{ what, state: 'ok', detail: 'a proxy ends TLS: that nobody else reaches the port is up to you' }]
   }
   try {
     await readTls(config)
   } catch (error) {
     const advice = 'both are PEM files, and the key is that of the first certificate'
-    return { what, state: 'problem', detail: explain(error as Error), advice }
+    return [{ what, state: 'problem', detail: explain(error as Error), advice }]
   }
   const certificate = new X509Certificate(await readFile(config.tlsCert))
-  const days = Math.floor((Date.parse(certificate.validTo) - systemClock.now()) / DAY_MS)
   const host = config.publicUrl && new URL(config.publicUrl).hostname
-  if (days < 0) {
-    const advice = 'put a new one in its place: the server takes it up by itself'
-    return { what, state: 'problem', detail: `ended ${certificate.validTo}`, advice }
-  }
   const isFor = host && (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host))
-  if (host && isFor === undefined) {
-    return {
-      what,
-      state: 'problem',
-      detail: `is not for ${host}`,
-      advice: 'clients of PUBLIC_URL will refuse it',
-    }
-  }
-  const state = days < RENEW_DAYS ? 'warning' : 'ok'
-  const advice = state === 'warning' ? { advice: 'put a new one in its place' } : {}
-  return { what, state, detail: `ends in ${days} days`, ...advice }
+  if (!host || isFor !== undefined) return [examineEnd(certificate)]
+  const advice = 'clients of PUBLIC_URL will refuse it'
+  return [examineEnd(certificate), { what, state: 'problem', detail: `is not for ${host}`, advice }]
 }
 
-/** By the server that runs, or else by looking into its database, which is not changed. */
+function examineEnd({ validTo }: X509Certificate): Finding {
+  const what = 'certificate'
+  const days = Math.floor((Date.parse(validTo) - systemClock.now()) / DAY_MS)
+  const advice = 'put a new one in its place: the server takes it up by itself'
+  if (days < 0) return { what, state: 'problem', detail: `ended ${validTo}`, advice }
+  if (days < RENEW_DAYS) return { what, state: 'warning', detail: `ends in ${days} days`, advice }
+  return { what, state: 'ok', detail: `ends in ${days} days` }
+}
+
+/** By the server that runs, or else by trying the carriers and looking into the database, which is not changed. */
 async function examineServer(config: Config): Promise<Finding[]> {
   const running = await readServerFile(config.dataDir)
   const signal = AbortSignal.timeout(5_000)
@@ -142,15 +160,17 @@ async function examineServer(config: Config): Promise<Finding[]> {
     : reply.ok
       ? { what: 'server', state: 'ok', detail: `ready, ${running.url}` }
       : { what: 'server', state: 'problem', detail: `not ready, ${running.url}`, advice: 'see below' }
+  const carriers = reply ? [] : await examineCarriers(config)
   try {
     const tables = reply ? 'current' : await compareStoredTables(config)
-    if (tables === 'current') return [server, ...(await ask(config, 'doctor', undefined))]
+    if (tables === 'current') return [server, ...(await ask(config, 'doctor', undefined)), ...carriers]
     const detail =
       tables === 'empty' ? 'empty: the first start fills it' : 'its tables are an older version’s'
-    return [server, { what: 'database', state: 'ok', detail }]
+    return [server, { what: 'database', state: 'ok', detail }, ...carriers]
   } catch (error) {
     const advice = 'the server does not start, or serve, before this'
-    return [server, { what: 'database', state: 'problem', detail: explain(error as Error), advice }]
+    const database: Finding = { what: 'database', state: 'problem', detail: explain(error as Error), advice }
+    return [server, database, ...carriers]
   }
 }
 
@@ -161,7 +181,6 @@ async function compareStoredTables(config: Config) {
   return compareTables(storage).finally(() => storage.close())
 }
 
-/** Carriers are tried by the server: without one, only what is configured can be told. */
 function examineChannels({ channels }: Config): Finding | undefined {
   const served = Object.entries(channels).flatMap(([channel, providers]) =>
     providers.length > 0 ? [channel] : [],

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { systemRandom } from '../context.ts'
+import { makeDataDirectory } from '../data-directory.ts'
 import { Refusal } from '../refusal.ts'
 import { addToRingFile, makeKey, parseKeyRing, ringFile } from '../storage/key-ring.ts'
 import { ask } from './ask.ts'
@@ -38,6 +39,7 @@ export async function addMasterKey(shell: Shell, options: PrintOptions & { from?
     throw new Refusal(`this node's master keys come from ${where}: add a line there, made with ${make}`)
   }
   const keys = options.from ? await readKeys(shell, options.from) : [makeKey(systemRandom)]
+  await makeDataDirectory(dataDir)
   const ids = await addToRingFile(dataDir, keys)
   const path = ringFile(dataDir)
   print(shell, options, { added: ids, file: path }, () => ids.map((id) => `${id}  added to ${path}`))
@@ -47,7 +49,13 @@ export async function addMasterKey(shell: Shell, options: PrintOptions & { from?
 }
 
 async function readKeys({ cwd }: Shell, from: string): Promise<Buffer[]> {
-  const content = from === '-' ? await text(process.stdin) : await readFile(resolve(cwd, from), 'utf8')
+  const path = resolve(cwd, from)
+  const content = from === '-' ? await text(process.stdin) : await readFile(path, 'utf8').catch(refuse)
+  function refuse(error: NodeJS.ErrnoException): never {
+    throw new Refusal(
+      `${path} cannot be read (${error.code}): give the key file of another node, or - for standard input`,
+    )
+  }
   return [...parseKeyRing(content.split(/[\s,]+/), from).values()]
 }
 

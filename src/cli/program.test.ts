@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +48,22 @@ suite('the command line', { concurrency: true }, () => {
     ])
   })
 
+  test('without a command it says how to begin', async () => {
+    const { status, out, err } = await countersign()
+    assert.deepEqual([status, err], [0, ''])
+    assert.match(out, /^Begin with: countersign serve$/m)
+  })
+
+  test('on an older Node it says which one it needs', async () => {
+    const old = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.20.2' } })`
+    const command = ['--import', old, join(root, 'bin/countersign.ts'), '--version']
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' })
+    const message = 'countersign needs Node.js 24 or newer; this is 20.20.2\n'
+    assert.deepEqual([status, stdout, stderr], [1, '', message])
+    const entry = await readFile(join(root, 'bin/countersign.ts'), 'utf8')
+    assert.doesNotMatch(entry, /^import /m, 'it would be linked before the first line runs')
+  })
+
   for (const args of [
     ['doctr'],
     ['serve', '--port', '1'],
@@ -80,7 +96,6 @@ suite('the command line', { concurrency: true }, () => {
       'master-key add',
       'backup x',
       'restore x',
-      'doctor',
       'audit head',
     ]) {
       assert.deepEqual(await start('countersign.ts', command.split(' '), { PORT: 'http' }), refused, command)
@@ -92,7 +107,10 @@ suite('the command line', { concurrency: true }, () => {
     await writeFile(path, 'prot: 1\n')
     const { status, err } = await start('server.ts', [], { COUNTERSIGN_CONFIG: 'other.yaml' })
     assert.equal(status, 1)
-    assert.equal(err, 'countersign: "prot" in other.yaml is not a setting (did you mean port?)\n')
+    assert.equal(
+      err,
+      'countersign: "prot" in other.yaml is not a setting (did you mean port?); docs/configuration.md has all there are\n',
+    )
   })
 
   test('the server takes no arguments', async () => {

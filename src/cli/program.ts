@@ -17,7 +17,12 @@ export async function runProgram(shell: Shell, args: readonly string[]): Promise
     })
     .enablePositionalOptions()
     .exitOverride()
-    .addHelpText('after', '\nSettings are environment variables or countersign.yaml: docs/configuration.md.')
+    .addHelpText(
+      'after',
+      `
+Begin with: countersign serve
+It needs no configuration. Settings are environment variables or countersign.yaml: docs/configuration.md.`,
+    )
 
   const group = (name: string, about: string) => program.command(name).description(about)
 
@@ -95,6 +100,15 @@ export async function runProgram(shell: Shell, args: readonly string[]): Promise
     'upgrade <sid>',
     'make a trial account a full one',
     async () => (await accounts()).upgradeAccount,
+  )
+
+  const access = account.command('access').description('the networks that an account may be used from')
+  query(access, 'list <sid>', 'print a line a network', async () => (await accounts()).listAccess)
+  query(
+    access,
+    'clear <sid>',
+    'remove them all: for an owner who locked himself out',
+    async () => (await accounts()).clearAccess,
   )
 
   const ofAccount = ['--account <sid>', 'of this account (without it: the first)'] as const
@@ -187,7 +201,7 @@ export async function runProgram(shell: Shell, args: readonly string[]): Promise
     'check that no event was changed, put in or taken out',
     async () => (await audits()).verifyAudit,
   ).option('--head <n:mac>', 'that was kept: tells whether the newest events were cut off')
-  command(
+  query(
     audit,
     'export',
     'print all events, oldest first, one line of JSON each',
@@ -195,7 +209,8 @@ export async function runProgram(shell: Shell, args: readonly string[]): Promise
   ).option('--since <date>', 'those since then, as 2026-11-20 or 2026-11-20T12:00:00Z')
 
   try {
-    await program.parseAsync(args, { from: 'user' })
+    // Who says nothing asks what there is to say.
+    await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' })
   } catch (error) {
     // Commander has said what there is to say: help, version, or what it did not understand.
     if (!(error instanceof CommanderError)) throw error

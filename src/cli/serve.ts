@@ -1,12 +1,16 @@
 import { flushCompileCache } from 'node:module'
+import { join, relative } from 'node:path'
 import { startServer } from '../server.ts'
-import { makeBanner } from './banner.ts'
+import { makeBanner, UNNAMED_PROXY } from './banner.ts'
 import { readConfig, type Shell } from './shell.ts'
 
 /** Serves until SIGTERM or SIGINT, then finishes what is under way; a second signal ends it at once. SIGHUP: certificates and keys anew. */
 export async function serve(shell: Shell): Promise<number> {
-  const server = await startServer(await readConfig(shell))
-  shell.out(makeBanner(server))
+  const config = await readConfig(shell)
+  const server = await startServer(config)
+  shell.out(makeBanner(server, commandFrom(shell.cwd), config.channels))
+  if (config.tlsTerminatedByProxy && config.trustedProxies.length === 0)
+    shell.err(`countersign: ${UNNAMED_PROXY}. Set COUNTERSIGN_TRUSTED_PROXIES: docs/access.md`)
   // Without this the cache is written only at a clean exit, and a server that is killed never has one.
   flushCompileCache()
   const reload = () =>
@@ -19,4 +23,12 @@ export async function serve(shell: Shell): Promise<number> {
   await server.close()
   process.off('SIGHUP', reload)
   return 0
+}
+
+/** How a person who started this calls the command line. */
+function commandFrom(cwd: string): string {
+  // What is packed is JavaScript; else this is a checkout, started by one of its scripts.
+  if (import.meta.filename.endsWith('.ts'))
+    return relative(cwd, join(import.meta.dirname, '../../script/countersign'))
+  return process.argv[1]?.includes('/node_modules/.bin/') ? 'npx countersign' : 'countersign'
 }

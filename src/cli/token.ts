@@ -30,7 +30,7 @@ export async function rotateToken(
   if (step === 'start') {
     shell.err('Both tokens work. Give this one to your programs, then: countersign token rotate --finish')
   } else if ('change_setting' in rotated) {
-    shell.err(`Change ${rotated.change_setting} as well: the next start would bring the old token back.`)
+    shell.err(`Change ${rotated.change_setting} as well: it names the old token, which opens nothing now.`)
   }
   return 0
 }

@@ -6,7 +6,7 @@ const WINDOW_MS = 60_000
 const MIN_CALLS = 20
 const CONFIG_ERRORS_IN_A_ROW = 5
 const OPEN_MS = 15_000
-const MAX_OPEN_MS = 300_000
+const MAX_OPEN_MS = 30_000
 const TRIALS = 3
 /** Until the trials have told how the provider is. */
 const TRIAL_MS = 1_000
@@ -14,7 +14,7 @@ const TRIAL_MS = 1_000
 /**
  * Keeps traffic away from a provider that fails: opens at 20 calls a minute with half of them errors, or at five
  * refusals of our configuration in a row; after a while lets three calls try. What is wrong with a recipient is no
- * error of the provider's.
+ * error of the provider's, nor is that it asks for patience.
  */
 export class Circuit {
   readonly #clock: Clock
@@ -38,6 +38,12 @@ export class Circuit {
     return this.#trials < TRIALS ? 0 : TRIAL_MS
   }
 
+  /** How many calls may begin now. */
+  get room(): number {
+    if (this.#opened === 0) return Number.POSITIVE_INFINITY
+    return this.waitMs > 0 ? 0 : TRIALS - this.#trials
+  }
+
   /** Begins a call; the returned function has to be given what came of it. */
   begin(): (result: SendResult) => void {
     const opened = this.#opened
@@ -45,8 +51,13 @@ export class Circuit {
     return (result) => {
       // A call that is older than the circuit's state says nothing about it.
       if (opened !== this.#opened) return
+      if (result.outcome === 'untried') {
+        if (opened > 0) this.#trials--
+        return
+      }
       const isConfig = result.outcome === 'rejected' && (result.kind === 'config' || result.kind === 'funds')
-      const isError = result.outcome === 'busy' || result.outcome === 'unknown' || isConfig
+      const isAway = result.outcome === 'busy' && result.retryAfterMs === undefined
+      const isError = isAway || result.outcome === 'unknown' || isConfig
       if (opened > 0) return isError ? this.#open() : this.#close()
       this.#count(isError, isConfig)
     }

@@ -18,9 +18,9 @@ import {
 import { loadConfig } from '../config.ts'
 import { startServer } from '../server.ts'
 
-const smpp = (port: number, sms = '[carrier]') => `
+const smpp = (port: number, sms = '[carrier]', more = '') => `
 providers:
-  carrier: { kind: smpp, host: 127.0.0.1, port: ${port}, system_id: acme, password: secret, source: { addr: Acme } }
+  carrier: { kind: smpp, host: 127.0.0.1, port: ${port}, system_id: acme, password: secret, source: { addr: Acme }${more} }
 channels:
   sms: ${sms}
 `
@@ -152,6 +152,8 @@ test('a code goes out by e-mail and is checked', async (t) => {
     ['Ann.Smith@example.com'],
   )
   assert.equal((await tell(server, 'ann.smith@example.com')).message_status, 'sent')
+  const keys = await server.ctx.storage.system.read.all`select message_id from receipt_key`
+  assert.deepEqual(keys, [], 'no receipt will ever come')
   const approved = await server.check('ann.smith@example.com', mails[0]?.code ?? '')
   assert.equal(approved.body.status, 'approved')
 })
@@ -173,6 +175,33 @@ test('a carrier that is down when the server starts gets the messages when it co
   assert.equal((await tell(server, to)).message_status, 'sent')
   assert.equal((await server.check(to, smsc.texts[0]?.code ?? '')).body.status, 'approved')
   assert.equal(smsc.texts.length, 1)
+})
+
+test('a carrier that takes five a second gets five a second, and each message once', async (t) => {
+  const port = await findFreePort()
+  const smsc = await startSmsc(t, port)
+  const { server, clock } = await serve(t, smpp(port, '[carrier]', ', throughput_per_s: 5'))
+  await passUntil(clock, () => server.ctx.providers.get('carrier')?.health().state === 'up')
+  const startedAtMs = clock.now()
+  await Promise.all(Array.from({ length: 150 }, () => server.start(freshNumber())))
+  const bySecond: number[] = []
+  await until(async () => {
+    await clock.advance('5ms')
+    const second = Math.floor((clock.now() - startedAtMs) / 1000)
+    bySecond[second] = smsc.texts.length
+    return smsc.texts.length === 150
+  })
+  await server.ctx.delivery.drained()
+  const most = Math.max(...bySecond.map((count, second) => count - (bySecond[second - 1] ?? 0)))
+  assert.ok(most <= 6, `${most} in one second`)
+  // 30 s at best. The network takes a moment of its own, while this clock goes on.
+  assert.ok(bySecond.length < 45, `${bySecond.length} seconds`)
+  const outcomes = await server.ctx.storage.system.read.all`
+    select outcome, count(*) as n from handover group by outcome`
+  assert.deepEqual(
+    outcomes.map((row) => ({ ...(row as object) })),
+    [{ outcome: 'accepted', n: 150 }],
+  )
 })
 
 test('so does a mail server', async (t) => {

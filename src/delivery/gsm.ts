@@ -17,7 +17,6 @@ const EXTENSION: [number, string][] = [
   [0x40, '|'],
   [0x65, '€'],
 ]
-const EXTENDED = new Map(EXTENSION)
 const SEPTETS = new Map<string, readonly number[]>([
   ...[...BASIC].map((character, septet): [string, number[]] => [character, [septet]]),
   ...EXTENSION.map(([septet, character]): [string, number[]] => [character, [ESCAPE, septet]]),
@@ -45,22 +44,6 @@ export function encodeGsm(text: string): Buffer {
     septets.push(...found)
   }
   return Buffer.from(septets)
-}
-
-/** The reverse. An unknown escape shows the basic character, as TS 23.038 §6.2.1 asks; octets above 0x7F are `?`. */
-export function decodeGsm(octets: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < octets.length; i++) {
-    const octet = octets[i] as number
-    const next = octets[i + 1]
-    if (octet !== ESCAPE) text += BASIC[octet] ?? '?'
-    else if (next === undefined) text += ' '
-    else {
-      text += EXTENDED.get(next) ?? BASIC[next] ?? '?'
-      i++
-    }
-  }
-  return text
 }
 
 /** Cuts a text into the messages that carry it; no part splits an escape pair or a surrogate pair. */

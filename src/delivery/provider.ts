@@ -44,8 +44,10 @@ export type SendResult =
       code: string
       detail?: string
     }
-  /** Not taken now: throttled, queue full, not connected. */
+  /** Not taken now. With `retryAfterMs` the other side is well and asks for patience: throttled, greylisted. */
   | { outcome: 'busy'; code: string; retryAfterMs?: number; detail?: string }
+  /** Nothing left this process, by limits of its own: the other side was not asked, which says nothing about it. */
+  | { outcome: 'untried'; code: string }
   /** No answer after bytes left: it may have been sent. */
   | { outcome: 'unknown'; code: string; detail?: string }
 
@@ -65,8 +67,10 @@ export interface Health {
 
 export interface Provider {
   readonly id: string
-  /** False where the other side does not recognise a repeated message, so an `unknown` goes to the next provider. */
-  readonly idempotent: boolean
+  /** True where receipts will tell what became of a message that was accepted. */
+  readonly hasReceipts: boolean
+  /** How many more messages would be on their way at once, or within a second or so. */
+  capacity(): number
   send(message: Outgoing, signal: AbortSignal): Promise<SendResult>
   health(): Health
   /** Takes no more, waits for what is under way, closes. */

@@ -11,7 +11,7 @@ import {
   unknown,
   until,
 } from '../../test/support/carrier.ts'
-import { freshNumber } from '../../test/support/server.ts'
+import { type Form, freshNumber } from '../../test/support/server.ts'
 import type { SendResult } from './provider.ts'
 
 async function lab(t: TestContext, routes: Routes, env: NodeJS.ProcessEnv = {}) {
@@ -95,10 +95,10 @@ test('a busy carrier is asked again ever later until the code expires', async (t
   const to = freshNumber()
   await server.start(to)
   await seconds(125)
-  assert.deepEqual(atSeconds, [0, 1, 3, 7, 15, 31, 61, 91])
+  assert.deepEqual(atSeconds, [0, 1, 3, 7, 15, 31, 61, 91, 105])
   assert.equal(new Set(slow.sent.map(({ body }) => body)).size, 1)
   const { status, errorCode, handovers } = await tell(to)
-  assert.deepEqual([status, errorCode, handovers.length], ['failed', '30008', 8])
+  assert.deepEqual([status, errorCode, handovers.length], ['failed', '30008', 9])
 })
 
 test('the back-off has jitter; a carrier may ask for more; what may have arrived is not soon repeated', async (t) => {
@@ -128,26 +128,49 @@ test('the back-off has jitter; a carrier may ask for more; what may have arrived
   )
 })
 
-test('a database that fails under a send or a sweep loses nothing', async (t) => {
+test('what a carrier took is written down when the database is back, and not sent again', async (t) => {
   const mail = carrier('mail')
-  const { server, seconds, tell } = await lab(t, { email: [mail] })
+  const { server, clock, seconds, tell } = await lab(t, { email: [mail] })
   const { system } = server.ctx.storage
+  const isLogged = (message: string) => () => server.logged.some((line) => line.includes(message))
   await system.write((tx) => tx.run`alter table handover rename to away`)
   const to = 'ann@example.com'
   await server.start(to, { Channel: 'email' })
-  await server.ctx.delivery.drained()
+  await until(isLogged('send not recorded yet'))
+  await clock.advance('2s')
+  await system.write((tx) => tx.run`alter table away rename to handover`)
+  await until(async () => {
+    await clock.advance('100ms')
+    return (await tell(to)).status === 'sent'
+  })
+  await seconds(20)
+  assert.deepEqual([(await tell(to)).handovers, mail.sent.length], [['mail accepted'], 1])
+})
+
+test('a database that fails for longer than a lease, or under a sweep, loses nothing', async (t) => {
+  const mail = carrier('mail')
+  const { server, clock, tell } = await lab(t, { email: [mail] })
+  const { system } = server.ctx.storage
+  const errors = () => {
+    const lines = server.logged.map((line) => JSON.parse(line))
+    return new Set(lines.filter(({ level }) => level === 'error').map(({ message }) => message))
+  }
+  const pass = (condition: () => boolean | Promise<boolean>) =>
+    until(async () => {
+      await clock.advance('100ms')
+      return condition()
+    }, condition.toString())
+  await system.write((tx) => tx.run`alter table handover rename to away`)
+  const to = 'ann@example.com'
+  await server.start(to, { Channel: 'email' })
+  await pass(() => errors().has('send not recorded; it will be tried again'))
   await system.write((tx) => tx.run`alter table attempt rename to away_too`)
-  await seconds(16)
+  await pass(() => errors().has('sweep failed; it will be tried again'))
   await system.write((tx) => tx.run`alter table away_too rename to attempt`)
   await system.write((tx) => tx.run`alter table away rename to handover`)
-  await seconds(2)
-  const { status, handovers } = await tell(to)
-  assert.deepEqual([status, handovers, mail.sent.length], ['sent', ['mail accepted'], 2])
-  const errors = server.logged.map((line) => JSON.parse(line)).filter(({ level }) => level === 'error')
-  assert.deepEqual(
-    [...new Set(errors.map(({ message }) => message))],
-    ['send not recorded; it will be tried again', 'sweep failed; it will be tried again'],
-  )
+  await pass(async () => (await tell(to)).status === 'sent')
+  assert.ok(mail.sent.length >= 2)
+  assert.deepEqual([(await tell(to)).handovers.at(-1), errors().size], ['mail accepted', 2])
 })
 
 test('a carrier that never answers is given up, and slows no other channel', async (t) => {
@@ -220,6 +243,90 @@ test('what has ended before it was sent is canceled and never sent', async (t) =
   for (const why of ['canceled', 'approved', 'deleted', 'expired']) {
     assert.equal((await tell(`${why}@example.com`)).status, 'canceled', why)
   }
+})
+
+test('a message whose code was replaced is not sent any more: neither for another payment nor another custom code', async (t) => {
+  let isDown = true
+  const texts = carrier('texts', ({ attemptSid }) => (isDown ? busy() : accepted(attemptSid)))
+  const { server, seconds } = await lab(t, { sms: [texts] })
+  const service = `/v2/Services/${server.serviceSid}`
+  const sentLater = async (to: string, first: Form, second: Form) => {
+    isDown = true
+    await server.start(to, first)
+    await seconds(1)
+    await server.start(to, second)
+    const before = texts.sent.length
+    isDown = false
+    await seconds(40)
+    const { attempts } = (await server.get(`/v2/Attempts?ChannelData.To=${encodeURIComponent(to)}`)).body
+    assert.deepEqual(
+      attempts.map(
+        (attempt: { channel_data: { message_status: string } }) => attempt.channel_data.message_status,
+      ),
+      ['sent', 'canceled'],
+    )
+    const [only, ...others] = texts.sent.slice(before)
+    assert.deepEqual(others, [])
+    assert.ok(only)
+    return only
+  }
+
+  await server.post(service, { CustomCodeEnabled: true })
+  const custom = await sentLater(freshNumber(), { CustomCode: '111111' }, { CustomCode: '222222' })
+  assert.equal(custom.code, '222222')
+
+  await server.post(service, { CustomCodeEnabled: false, Psd2Enabled: true })
+  const to = freshNumber()
+  const larger = { Amount: '$9999', Payee: 'Mallory' }
+  const { body, code } = await sentLater(to, { Amount: '$10', Payee: 'Alice' }, larger)
+  assert.match(body, /\$9999.*Mallory|Mallory.*\$9999/)
+  assert.equal((await server.check(to, code, larger)).body.status, 'approved')
+})
+
+test('no more is taken up than providers have room for; what exceeds it goes to the next, or waits unharmed', async (t) => {
+  const answers: (() => void)[] = []
+  const narrow = carrier('narrow', async ({ attemptSid }) => {
+    await new Promise<void>((resolve) => answers.push(resolve))
+    return accepted(attemptSid)
+  })
+  narrow.capacity = () => 3 - answers.length
+  const refuses = carrier('refuses', () => ({ outcome: 'untried', code: 'no_room' }))
+  refuses.capacity = () => 1
+  const { server, clock, tell } = await lab(t, { email: [narrow, refuses] })
+  const everybody = addresses(20)
+  await Promise.all(everybody.map((to) => server.start(to, { Channel: 'email' })))
+  await until(() => refuses.sent.length > 0)
+  let most = 0
+  await until(async () => {
+    await clock.advance('100ms')
+    most = Math.max(most, answers.length)
+    answers.shift()?.()
+    return narrow.sent.length === 20
+  })
+  while (answers.length > 0) answers.shift()?.()
+  await server.ctx.delivery.drained()
+  assert.equal(most, 3)
+  for (const to of everybody) {
+    const { status, handovers } = await tell(to)
+    assert.deepEqual([status, handovers], ['sent', ['narrow accepted']])
+  }
+})
+
+test('while a carrier is left alone nothing is given up, as long as a code can still be used', async (t) => {
+  let isDown = true
+  const texts = carrier('texts', ({ attemptSid }) => (isDown ? busy() : accepted(attemptSid)))
+  const { server, seconds, tell } = await lab(t, { sms: [texts] }, { COUNTERSIGN_CODE_TTL_SECONDS: '120' })
+  for (let minute = 0; minute < 4; minute++) {
+    await Promise.all(Array.from({ length: 20 }, () => server.start(freshNumber())))
+    await seconds(60)
+  }
+  const to = freshNumber()
+  await server.start(to)
+  await seconds(80)
+  assert.equal((await tell(to)).status, 'queued')
+  isDown = false
+  await seconds(32)
+  assert.equal((await tell(to)).status, 'sent')
 })
 
 test('another node that deletes the service is heeded', async (t) => {

@@ -1,24 +1,19 @@
 import type { Context } from '../context.ts'
-import { maskRecipient } from '../log.ts'
 import type { Access } from '../storage/storage.ts'
 import type { Attempt } from '../verify/attempts/attempt.ts'
-import { freeLeases, lease, listDue, updateTry } from '../verify/attempts/store.ts'
+import { freeLeases, lease, listDue, listOverdue, updateTry } from '../verify/attempts/store.ts'
 import { findService } from '../verify/services/store.ts'
 import { openCode } from '../verify/verifications/code.ts'
 import { findForSend } from '../verify/verifications/store.ts'
 import type { Route } from './choose.ts'
-import { composeMessage } from './compose.ts'
-import { CHANNELS, type Channel, type SendResult } from './provider.ts'
-import { bindReceipts, UNKNOWN_ERROR } from './receipts.ts'
+import { handOver, MAX_HANDOVER_MS } from './handover.ts'
+import { errorCodeOf, type Outcome, recordOutcome, waitAfter } from './outcome.ts'
+import { CHANNELS, type Channel, type Provider } from './provider.ts'
 import { groupWrites } from './records.ts'
 import { raiseSendAlert } from './send-alert.ts'
-import { insertHandover } from './store.ts'
 
-/** How long the node that took a row has it for itself: longer than a provider may take. */
+/** How long the node that took a row has it for itself: longer than a hand-over takes. */
 export const LEASE_MS = 15_000
-const PROVIDER_TIMEOUT_MS = 10_000
-/** How long after its time-out a provider may still say what became of the message. */
-const GRACE_MS = 2_000
 const SWEEP_MS = 1_000
 /** While there is more than one sweep may take. */
 const BUSY_SWEEP_MS = 50
@@ -26,15 +21,10 @@ const MAX_WAITING = 1_000
 const MAX_UNDER_WAY = 256
 const BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
-
-/** The API's numbering of why a message did not arrive. */
-const ERROR_CODES = {
-  bad_number: '30005',
-  blocked: '30004',
-  content: '30007',
-  config: '30008',
-  funds: '30008',
-} as const
+/** Between two tries to write down what came of a hand-over. */
+const RECORD_RETRY_MS = 500
+/** However long a wait should be, a code is tried once more while its reader has this much time left to use it. */
+const LAST_TRY_MS = 15_000
 
 const NOT_TAKEN = 'no carrier took it while its code lived'
 
@@ -47,6 +37,8 @@ interface Job {
 interface Lane {
   waiting: Job[]
   underWay: number
+  /** Of those under way, the ones that no provider knows of yet. */
+  preparing: Set<Job>
 }
 
 /**
@@ -56,7 +48,9 @@ interface Lane {
 export class DeliveryQueue {
   readonly #ctx: Context
   readonly #routes: ReadonlyMap<Channel, Route[]>
-  readonly #lanes = new Map<Channel, Lane>(CHANNELS.map((channel) => [channel, { waiting: [], underWay: 0 }]))
+  readonly #lanes = new Map<Channel, Lane>(
+    CHANNELS.map((channel) => [channel, { waiting: [], underWay: 0, preparing: new Set() }]),
+  )
   readonly #writeRecord: Access['write']
   readonly #idle = new Set<() => void>()
   #stopSweeper = () => {}
@@ -70,7 +64,7 @@ export class DeliveryQueue {
   }
 
   serves(channel: Channel): boolean {
-    return (this.#routes.get(channel)?.length ?? 0) > 0
+    return this.#routesOf(channel).length > 0
   }
 
   /** Begins to look for due rows. On SQLite nobody else can hold a row, so all of them are free. */
@@ -86,7 +80,11 @@ export class DeliveryQueue {
 
   /** Takes a message whose row was committed in this turn, its lease held by this node. */
   send(attempt: Attempt, code: string): void {
-    this.#enter({ attempt, code })
+    const lane = this.#lanes.get(attempt.channel)
+    if (!lane || this.#closed) return
+    if (lane.waiting.length === 0 && this.#room(attempt.channel, lane) > 0) this.#run(lane, { attempt, code })
+    // What exceeds this is left to the sweeper.
+    else if (lane.waiting.length < MAX_WAITING) lane.waiting.push({ attempt })
   }
 
   /** Takes no more; resolves when what is under way has ended. What waits stays in its rows. */
@@ -104,23 +102,45 @@ export class DeliveryQueue {
     while (this.#underWay() > 0) await new Promise<void>((resolve) => this.#idle.add(resolve))
   }
 
+  #routesOf(channel: Channel): Route[] {
+    return this.#routes.get(channel) ?? []
+  }
+
   #underWay(): number {
     let count = 0
     for (const lane of this.#lanes.values()) count += lane.underWay + lane.waiting.length
     return count
   }
 
-  #enter(job: Job): void {
-    const lane = this.#lanes.get(job.attempt.channel)
-    if (!lane || this.#closed) return
-    if (lane.underWay < MAX_UNDER_WAY) this.#run(lane, job)
-    // What exceeds this is left to the sweeper.
-    else if (lane.waiting.length < MAX_WAITING) lane.waiting.push({ attempt: job.attempt })
+  /** True where no provider may be asked now, so that a message can only be postponed. */
+  #isDead(channel: Channel): boolean {
+    return this.#routesOf(channel).every(({ circuit }) => circuit.waitMs > 0)
+  }
+
+  /** How many more messages may be taken up. */
+  #room(channel: Channel, { underWay, preparing }: Lane): number {
+    const places = MAX_UNDER_WAY - underWay
+    if (this.#isDead(channel)) return places
+    const capacity = this.#routesOf(channel).reduce(
+      (sum, { provider, circuit }) => sum + Math.min(circuit.room, Math.max(0, provider.capacity())),
+      0,
+    )
+    return Math.min(places, capacity - preparing.size)
+  }
+
+  /** Takes up what waits, as far as there is room. */
+  #fill(channel: Channel, lane: Lane): void {
+    for (let room = this.#room(channel, lane); room > 0; room--) {
+      const job = lane.waiting.shift()
+      if (!job) return
+      this.#run(lane, job)
+    }
   }
 
   #run(lane: Lane, job: Job): void {
     lane.underWay++
-    this.#deliver(job)
+    lane.preparing.add(job)
+    this.#deliver(lane, job)
       .catch((error: unknown) => {
         this.#ctx.log.error(
           { attempt_sid: job.attempt.sid, err: error },
@@ -129,9 +149,9 @@ export class DeliveryQueue {
       })
       .finally(() => {
         lane.underWay--
-        const next = lane.waiting.shift()
-        if (next) this.#run(lane, next)
-        else if (this.#underWay() === 0) this.#wakeIdle()
+        lane.preparing.delete(job)
+        this.#fill(job.attempt.channel, lane)
+        if (this.#underWay() === 0) this.#wakeIdle()
       })
   }
 
@@ -140,32 +160,39 @@ export class DeliveryQueue {
     this.#idle.clear()
   }
 
-  async #deliver({ attempt, code }: Job): Promise<void> {
-    let held = attempt
-    let last: SendResult | undefined
+  async #deliver(lane: Lane, job: Job): Promise<void> {
+    let held = job.attempt
+    let { code } = job
+    let last: Outcome | undefined
     /** Until one of the providers may be asked again. */
     let waitMs = Number.POSITIVE_INFINITY
-    for (const { provider, circuit } of this.#routes.get(attempt.channel) ?? []) {
-      if (circuit.waitMs > 0) {
-        waitMs = Math.min(waitMs, circuit.waitMs)
-        continue
-      }
+    for (const { provider, circuit } of this.#routesOf(held.channel)) {
       const leased = await this.#extendLease(held)
       if (!leased) return
-      const text = (last ? undefined : code) ?? (await this.#readCode(leased))
-      if (text === undefined) {
-        const canceled = await this.#update(leased, { status: 'canceled', dueAtMs: null })
-        const isLate = this.#ctx.clock.now() >= leased.expiresAtMs
-        if (canceled && isLate) raiseSendAlert(this.#ctx, canceled, NOT_TAKEN)
-        return
+      held = leased
+      code ??= await this.#readCode(held)
+      if (code === undefined) return this.#cancel(held)
+      // From here to the hand-over nothing is awaited: what room there is, is had.
+      const notBeforeMs = circuit.waitMs || (provider.capacity() < 1 ? SWEEP_MS : 0)
+      if (notBeforeMs > 0) {
+        waitMs = Math.min(waitMs, notBeforeMs)
+        continue
       }
+      lane.preparing.delete(job)
       const report = circuit.begin()
-      last = await this.#handOver(provider, leased, text)
-      report(last)
-      const next = await this.#record(leased, provider.id, last)
+      const handingOver = handOver(this.#ctx, provider, held, code)
+      code = undefined
+      const result = await handingOver
+      report(result)
+      if (result.outcome === 'untried') {
+        waitMs = Math.min(waitMs, SWEEP_MS)
+        continue
+      }
+      last = result
+      const next = await this.#record(held, provider, result)
       if (!next || next.dueAtMs === null) return
       held = next
-      waitMs = Math.min(waitMs, waitAfter(last, provider.idempotent))
+      waitMs = Math.min(waitMs, waitAfter(result))
     }
     await this.#postpone(held, waitMs, last)
   }
@@ -173,114 +200,61 @@ export class DeliveryQueue {
   /** Sees to it that the lease outlasts a hand-over. Undefined where another node took the row meanwhile. */
   async #extendLease(held: Attempt): Promise<Attempt | undefined> {
     const { clock, storage } = this.#ctx
-    const needed = clock.now() + PROVIDER_TIMEOUT_MS + GRACE_MS
-    if (held.dueAtMs !== null && held.dueAtMs > needed) return held
+    if (held.dueAtMs !== null && held.dueAtMs > clock.now() + MAX_HANDOVER_MS) return held
     const dueAtMs = clock.now() + LEASE_MS
     const taken = await storage.system.write((tx) => lease(tx, held, dueAtMs))
     return taken === 1 ? { ...held, dueAtMs } : undefined
   }
 
-  /** The code, if the verification still wants to be answered. */
+  /** The code that the message was made for, if the verification still has it and wants to be answered. */
   async #readCode(attempt: Attempt): Promise<string | undefined> {
     const v = await findForSend(this.#ctx.storage.system.read, attempt)
     if (v?.status !== 'pending' || !v.code || this.#ctx.clock.now() >= v.expiresAtMs) return undefined
+    // Another payment's code must not go out under this one's amount and payee.
+    if (v.codeVersion !== attempt.codeVersion) return undefined
     // Not from memory: another node may have deleted it.
     const service = await findService(this.#ctx.storage.read, attempt.accountSid, attempt.serviceSid)
     return service && openCode(this.#ctx, v, v.code)
   }
 
-  async #handOver(provider: Route['provider'], attempt: Attempt, code: string): Promise<SendResult> {
+  /** Records an outcome; while the lease lasts, again and again: a message that has gone must not go twice. */
+  async #record(held: Attempt, provider: Provider, outcome: Outcome): Promise<Attempt | undefined> {
     const { clock, log } = this.#ctx
-    const startedAtMs = clock.now()
-    const timeout = new AbortController()
-    let stopTimer = () => {}
-    // A provider that does not heed the signal must not hold its place for ever.
-    const givenUp = new Promise<SendResult>((resolve) => {
-      stopTimer = clock.after(PROVIDER_TIMEOUT_MS, () => {
-        timeout.abort()
-        stopTimer = clock.after(GRACE_MS, () => resolve({ outcome: 'unknown', code: 'timeout' }))
-      })
-    })
-    let result: SendResult
-    try {
-      result = await Promise.race([provider.send(composeMessage(attempt, code), timeout.signal), givenUp])
-    } catch (error) {
-      log.error({ provider: provider.id, attempt_sid: attempt.sid, err: error }, 'provider failed')
-      result = { outcome: 'unknown', code: 'internal' }
-    } finally {
-      stopTimer()
+    for (;;) {
+      try {
+        return await recordOutcome(this.#ctx, this.#writeRecord, held, provider, outcome, LEASE_MS)
+      } catch (error) {
+        if (clock.now() + RECORD_RETRY_MS >= (held.dueAtMs ?? 0)) throw error
+        log.warn({ attempt_sid: held.sid, err: error }, 'send not recorded yet')
+        await new Promise<void>((resolve) => clock.after(RECORD_RETRY_MS, resolve))
+      }
     }
-    log.info(
-      {
-        attempt_sid: attempt.sid,
-        provider: provider.id,
-        channel: attempt.channel,
-        to: maskRecipient(attempt.recipient),
-        outcome: result.outcome,
-        code: 'code' in result ? result.code : undefined,
-        ms: clock.now() - startedAtMs,
-      },
-      'send',
-    )
-    return result
-  }
-
-  /**
-   * Keeps a hand-over and what it makes of the attempt, in one commit; renews the lease where it is not settled.
-   * Undefined where another node took the row meanwhile.
-   */
-  async #record(held: Attempt, provider: string, result: SendResult): Promise<Attempt | undefined> {
-    const now = this.#ctx.clock.now()
-    const accepted = result.outcome === 'accepted' ? result : undefined
-    const isBadNumber = result.outcome === 'rejected' && result.kind === 'bad_number'
-    const next: Attempt = {
-      ...held,
-      provider,
-      tries: held.tries + 1,
-      dueAtMs: accepted || isBadNumber ? null : now + LEASE_MS,
-      updatedAtMs: now,
-      ...(accepted && {
-        status: accepted.deliveredBy ? 'delivered' : 'sent',
-        priceMicros: this.#ctx.rates.price(held.channel, held.recipient) * (accepted.segments ?? 1),
-      }),
-      ...(isBadNumber && { status: 'failed', errorCode: ERROR_CODES.bad_number }),
-    }
-    const changed = await this.#writeRecord(async (tx) => {
-      const [changed] = await Promise.all([
-        updateTry(tx, next, held.dueAtMs),
-        insertHandover(tx, held, {
-          n: next.tries,
-          provider,
-          outcome: accepted?.deliveredBy ? 'delivered' : result.outcome,
-          code: 'code' in result ? result.code : null,
-          detail: 'detail' in result ? (result.detail ?? null) : null,
-          messageId: accepted?.messageId ?? null,
-          createdAtMs: now,
-        }),
-        accepted?.deliveredBy?.(tx),
-      ])
-      if (accepted && !accepted.deliveredBy)
-        await bindReceipts(this.#ctx, tx, next, provider, accepted.messageId)
-      return changed
-    })
-    accepted?.recorded?.()
-    if (changed !== 1) return undefined
-    if (isBadNumber) raiseSendAlert(this.#ctx, next, result.code)
-    return next
   }
 
   /** Nobody took it: exponential back-off with jitter while the code lives, then it has failed. */
-  async #postpone(held: Attempt, waitMs: number, last: SendResult | undefined): Promise<void> {
+  async #postpone(held: Attempt, waitMs: number, last: Outcome | undefined): Promise<void> {
     const { clock, random } = this.#ctx
-    const backoffMs = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** held.tries) * (0.5 + random.int(1000) / 1000)
-    const dueAtMs = clock.now() + Math.round(Math.max(backoffMs, waitMs))
-    if (dueAtMs < held.expiresAtMs) {
-      await this.#update(held, { dueAtMs })
+    const now = clock.now()
+    const backoffMs = last
+      ? Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** held.tries) * (0.5 + random.int(1000) / 1000)
+      : 0
+    const dueAtMs = now + Math.round(Math.max(backoffMs, waitMs))
+    const lastTryAtMs = held.expiresAtMs - LAST_TRY_MS
+    const nextAtMs =
+      waitMs < Number.POSITIVE_INFINITY && now < lastTryAtMs ? Math.min(dueAtMs, lastTryAtMs) : dueAtMs
+    if (nextAtMs < held.expiresAtMs) {
+      await this.#update(held, { dueAtMs: nextAtMs })
       return
     }
-    const errorCode = last?.outcome === 'rejected' ? ERROR_CODES[last.kind] : UNKNOWN_ERROR
-    const failed = await this.#update(held, { status: 'failed', errorCode, dueAtMs: null })
+    const failed = await this.#update(held, { status: 'failed', errorCode: errorCodeOf(last), dueAtMs: null })
     if (failed) raiseSendAlert(this.#ctx, failed, last && 'code' in last ? last.code : NOT_TAKEN)
+  }
+
+  /** Nobody waits for it any more. */
+  async #cancel(held: Attempt): Promise<void> {
+    const canceled = await this.#update(held, { status: 'canceled', dueAtMs: null })
+    const isLate = this.#ctx.clock.now() >= held.expiresAtMs
+    if (canceled && isLate) raiseSendAlert(this.#ctx, canceled, NOT_TAKEN)
   }
 
   /** Undefined where another node took the row meanwhile. */
@@ -304,37 +278,32 @@ export class DeliveryQueue {
   }
 
   /**
-   * Takes due rows, but not of a channel that nobody would take them from: a dead carrier starves no other channel.
+   * Takes due rows, as many as providers would take, but not of a channel that is dead: it starves no other channel.
    * Resolves to when to look again, in ms.
    */
   async #sweep(): Promise<number> {
     const { storage, clock } = this.#ctx
     let nextMs = SWEEP_MS
     for (const [channel, lane] of this.#lanes) {
-      const room = MAX_UNDER_WAY - lane.underWay
-      const routes = this.#routes.get(channel) ?? []
-      if (room <= 0 || lane.waiting.length > 0) continue
-      if (routes.length > 0 && routes.every(({ circuit }) => circuit.waitMs > 0)) continue
+      // It takes no provider to end what comes too late, and it must not stand before what does not.
+      const overdue = await listOverdue(storage.system.read, channel, clock.now(), MAX_UNDER_WAY)
+      await Promise.all(overdue.map((attempt) => this.#cancel(attempt)))
+      if (overdue.length === MAX_UNDER_WAY) nextMs = BUSY_SWEEP_MS
+
+      this.#fill(channel, lane)
+      const room = this.#room(channel, lane)
+      if (room <= 0 || lane.waiting.length > 0 || this.#isDead(channel)) continue
       const due = await listDue(storage.system.read, channel, clock.now(), room)
       const dueAtMs = clock.now() + LEASE_MS
       // All at once, so that they share a commit.
       await Promise.all(
         due.map(async (attempt) => {
           const taken = await storage.system.write((tx) => lease(tx, attempt, dueAtMs))
-          if (taken === 1) this.#enter({ attempt: { ...attempt, dueAtMs } })
+          if (taken === 1 && !this.#closed) this.#run(lane, { attempt: { ...attempt, dueAtMs } })
         }),
       )
       if (due.length === room) nextMs = BUSY_SWEEP_MS
     }
     return nextMs
   }
-}
-
-/** How long a provider is not to be asked for the same message again, in ms. */
-function waitAfter(result: SendResult, isIdempotent: boolean): number {
-  if (result.outcome === 'busy') return result.retryAfterMs ?? 0
-  // It may have arrived: who got it has time to use it, which cancels the rest.
-  if (result.outcome === 'unknown') return isIdempotent ? 0 : MAX_BACKOFF_MS
-  const isFinal = result.outcome === 'rejected' && result.kind !== 'config' && result.kind !== 'funds'
-  return isFinal ? Number.POSITIVE_INFINITY : 0
 }

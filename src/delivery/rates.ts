@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError, quote } from '../config-values.ts'
+import { ConfigError, explainFile, quote } from '../config-values.ts'
 import { CHANNELS, type Channel } from './provider.ts'
 
 /** What messages cost, by channel and destination. */
@@ -20,7 +20,9 @@ const PREFIX = /^\+?(\d{0,15})$/
 export async function readRates(path: string | undefined): Promise<Rates> {
   if (path === undefined) return NO_RATES
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ConfigError(`the rate table ${quote(path)} cannot be read: ${error.code ?? error.message}`)
+    throw new ConfigError(
+      `COUNTERSIGN_RATES names ${quote(path)}, which cannot be read: ${explainFile(error)}`,
+    )
   })
   return parseRates(text, path)
 }

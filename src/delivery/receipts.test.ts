@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { accepted, carrier, deliveryLab, unknown } from '../../test/support/carrier.ts'
+import { accepted, carrier, deliveryLab, makeQueue, unknown, until } from '../../test/support/carrier.ts'
 import { freshNumber } from '../../test/support/server.ts'
 import type { Receipt, SendResult } from './provider.ts'
 import { recordReceipt } from './receipts.ts'
@@ -89,4 +89,32 @@ test('a late receipt saves an attempt that was given up', async (t) => {
   assert.deepEqual((await told()).slice(0, 2), ['failed', '30008'])
   await say('delivered')
   assert.deepEqual((await told()).slice(0, 2), ['delivered', null])
+})
+
+test('when two nodes sent one message, no state goes back and neither hand-over is lost', async (t) => {
+  const { server, clock, to, say, told, carryByStalled } = await lab(t)
+  const { ctx } = server
+  const first = Promise.withResolvers<SendResult>()
+  const second = Promise.withResolvers<SendResult>()
+  const stalled = await carryByStalled({ sms: [carrier('texts', () => first.promise)] })
+  await server.start(to)
+  const retried = carrier('texts', () => second.promise)
+  const awake = makeQueue(ctx, { sms: [retried] })
+  await awake.start()
+  await clock.advance('15s')
+  await until(async () => {
+    await clock.advance('10ms')
+    return retried.sent.length === 1
+  })
+  first.resolve(accepted('texts-1'))
+  await stalled.drained()
+  await say('delivered')
+  second.resolve(accepted('texts-2'))
+  await awake.drained()
+  assert.deepEqual(await told(), ['delivered', null, 'texts delivered', 'texts accepted'])
+  await say('undelivered', '27', 'texts-2')
+  assert.equal((await told())[0], 'delivered')
+  const due = await ctx.storage.system.read.all`select sid from attempt where due_at is not null`
+  assert.deepEqual(due, [])
+  await awake.close()
 })

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { sidPlacement } from '../storage/sid.ts'
 import type { Tx } from '../storage/storage.ts'
 import type { Attempt, MessageStatus } from '../verify/attempts/attempt.ts'
-import { findQueued, updateMessageStatus } from '../verify/attempts/store.ts'
+import { takeQueued, updateMessageStatus } from '../verify/attempts/store.ts'
 import type { Receipt } from './provider.ts'
 import { raiseSendAlert } from './send-alert.ts'
 import { bindReceiptKey, parkReceipt, type ReceiptKey, updateHandover } from './store.ts'
@@ -10,12 +10,11 @@ import { bindReceiptKey, parkReceipt, type ReceiptKey, updateHandover } from './
 // States only move forward, and `delivered` wins over a late `undelivered`.
 const RANK: Record<MessageStatus, number> = {
   queued: 0,
-  sending: 1,
-  sent: 2,
-  undelivered: 3,
-  failed: 3,
-  canceled: 3,
-  delivered: 4,
+  sent: 1,
+  undelivered: 2,
+  failed: 2,
+  canceled: 2,
+  delivered: 3,
 }
 
 /** For a receipt that names no reason of its own: "unknown error" in the API's numbering. */
@@ -36,27 +35,31 @@ export async function recordReceipt(ctx: Context, receipt: Receipt): Promise<voi
   })
 }
 
-/** Binds a message id to its attempt, and applies a receipt that came too early. */
+/**
+ * Binds a message id to its attempt; gives back a receipt that came too early. Before the attempt's row is touched,
+ * as a receipt does: rows are locked in one order.
+ */
 export async function bindReceipts(
   ctx: Context,
   tx: Tx,
-  attempt: Attempt,
-  provider: string,
+  attemptSid: string,
+  providerId: string,
   messageId: string,
-) {
-  const bound = await bindReceiptKey(tx, receiptKey(ctx, provider, messageId), attempt.sid, ctx.clock.now())
-  if (!bound?.state) return
-  const receipt: Receipt = {
-    providerId: provider,
-    messageId,
-    state: bound.state,
-    ...(bound.code && { code: bound.code }),
-  }
-  await applyReceipt(ctx, tx, attempt.sid, receipt)
+): Promise<Receipt | undefined> {
+  const key = receiptKey(ctx, providerId, messageId)
+  const bound = await bindReceiptKey(tx, key, attemptSid, ctx.clock.now())
+  if (!bound?.state) return undefined
+  return { providerId, messageId, state: bound.state, ...(bound.code && { code: bound.code }) }
 }
 
-async function applyReceipt(ctx: Context, tx: Tx, attemptSid: string, receipt: Receipt): Promise<void> {
-  const attempt = await findQueued(tx, sidPlacement(attemptSid), attemptSid)
+/** Tells an attempt what a receipt says of one of its hand-overs. */
+export async function applyReceipt(
+  ctx: Context,
+  tx: Tx,
+  attemptSid: string,
+  receipt: Receipt,
+): Promise<void> {
+  const attempt = await takeQueued(tx, sidPlacement(attemptSid), attemptSid, ctx.storage.forUpdate)
   if (!attempt) return
   await updateHandover(tx, attempt, receipt.messageId, receipt)
   if (RANK[receipt.state] <= RANK[attempt.status]) return
@@ -65,6 +68,7 @@ async function applyReceipt(ctx: Context, tx: Tx, attemptSid: string, receipt: R
     ...attempt,
     status: receipt.state,
     errorCode: arrived ? null : UNKNOWN_ERROR,
+    dueAtMs: receipt.state === 'delivered' ? null : attempt.dueAtMs,
     updatedAtMs: ctx.clock.now(),
   }
   await updateMessageStatus(tx, next)

@@ -1,16 +1,6 @@
 import type { Read, Tx } from '../storage/storage.ts'
-import type { Receipt, SendResult } from './provider.ts'
-
-/** One hand-over of a message to a provider, and what came of it. */
-export interface Handover {
-  n: number
-  provider: string
-  outcome: SendResult['outcome'] | Receipt['state']
-  code: string | null
-  detail: string | null
-  messageId: string | null
-  createdAtMs: number
-}
+import type { Handover } from './handover.ts'
+import type { Receipt } from './provider.ts'
 
 interface Owner {
   placement: number
@@ -18,7 +8,12 @@ interface Owner {
   accountSid: string
 }
 
-export const insertHandover = (tx: Tx, { placement, sid, accountSid }: Owner, h: Handover) =>
+/** Keeps a hand-over as the `n`th, or the next that is free: a node that lost its lease may have counted as well. */
+export async function insertHandover(tx: Tx, owner: Owner, handover: Handover): Promise<void> {
+  for (let { n } = handover; (await insertNumbered(tx, owner, { ...handover, n })) === 0; n++);
+}
+
+const insertNumbered = (tx: Tx, { placement, sid, accountSid }: Owner, h: Handover) =>
   tx.run`insert into handover (placement, attempt_sid, n, account_sid, provider, outcome, code, detail, message_id,
       created_at)
     values (${placement}, ${sid}, ${h.n}, ${accountSid}, ${h.provider}, ${h.outcome}, ${h.code}, ${h.detail},

@@ -1,9 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { Context } from '../context.ts'
+import { isSid } from '../storage/sid.ts'
 import type { Caller } from './caller.ts'
 import { fail } from './errors.ts'
 import { type Form, parseForm, picker } from './form.ts'
+import { isRealDate, REAL_DATE } from './schema.ts'
+import { isStorable } from './text.ts'
 import type { Urls } from './urls.ts'
 
 /** The names of the `:Parts` of a path. */
@@ -19,6 +22,8 @@ export interface OperationRequest<Input, Path = string> {
   params: Record<ParamName<Path>, string>
   input: Input
   urls: Urls
+  /** Checks credential and permission anew, as they are now. For who has waited: throws as at the beginning. */
+  confirm(): Promise<unknown>
 }
 
 /** One operation of the API: path, schemas, behaviour. `input` is the body of a POST, else the query. */
@@ -62,16 +67,20 @@ let compilers:
 /** Ajv and the serializer are loaded, and each schema compiled, at the first request that needs it (start-up: toolchain.md §2). */
 async function loadCompilers() {
   const [{ Ajv }, { default: serializer }] = await Promise.all([import('ajv'), import('fast-json-stringify')])
-  const ajv = new Ajv({ coerceTypes: true, allErrors: false, strict: false, validateFormats: false })
+  const ajv = new Ajv({
+    coerceTypes: true,
+    allErrors: false,
+    strict: false,
+    formats: { [REAL_DATE]: isRealDate },
+  })
   const validator = (schema: TSchema) => {
     const check = ajv.compile(schema)
     return (value: unknown) => {
       if (check(value)) return undefined
       const error = check.errors?.[0]
-      return String(error?.params.missingProperty ?? error?.instancePath.split('/')[1] ?? '').replaceAll(
-        '~1',
-        '/',
-      )
+      const name = error?.params.missingProperty ?? error?.instancePath.split('/')[1]
+      const unknown = error?.params.additionalProperty
+      return String([name, unknown].filter((part) => part !== undefined).join('.')).replaceAll('~1', '/')
     }
   }
   return { validator, serializer }
@@ -85,7 +94,10 @@ export async function compileOperation(op: Operation): Promise<Compiled> {
   return {
     pick(form) {
       const picked = pickInput?.(form) ?? {}
-      const name = invalid?.(picked)
+      // An empty filter is one that was not given.
+      if (op.method === 'GET')
+        for (const [name, value] of Object.entries(picked)) if (value === '') delete picked[name]
+      const name = invalid?.(picked) ?? Object.keys(picked).find((name) => !isStorable(picked[name]))
       if (name !== undefined)
         throw name === 'To' ? fail.invalidTo(String(form.To ?? '')) : fail.invalidParameter(name)
       return picked
@@ -94,11 +106,12 @@ export async function compileOperation(op: Operation): Promise<Compiled> {
   }
 }
 
-/** Says who calls, if the request's credential allows the operation on the account that the path names. */
+/** Says who calls, if the request's credential (checked once more if `anew`) allows the operation on the path's account. */
 export type Authorize = (
   request: FastifyRequest,
   op: Operation,
   accountSid: string | undefined,
+  anew: boolean,
 ) => Promise<Caller>
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -123,12 +136,15 @@ export function registerOperations(
         compiled ??= await compileOperation(op)
         const form = op.method === 'POST' ? ((request.body ?? {}) as Form) : queryOf(request.url)
         const params = request.params as Record<string, string>
-        const caller = await authorize(request, op, params.AccountSid)
+        checkPath(request.url, params)
+        const mayCall = (anew: boolean) => authorize(request, op, params.AccountSid, anew)
+        const caller = await mayCall(false)
         const value = await op.handle(ctx, {
           caller,
           params,
           input: compiled.pick(form) as never,
           urls: request.urls,
+          confirm: () => mayCall(true),
         })
         reply.code(op.status)
         if (op.reply === null) return reply.send()
@@ -147,6 +163,14 @@ export function registerOperations(
         throw fail.methodNotAllowed()
       },
     })
+  }
+}
+
+/** A part whose name ends in `Sid` is one; in no part is what the database does not take. Throws 20404. */
+function checkPath(url: string, params: Record<string, string>): void {
+  for (const [name, value] of Object.entries(params)) {
+    if (name.endsWith('Sid') ? isSid(value) : isStorable(value)) continue
+    throw fail.notFound(url.replace(/\?.*$/s, '').replace(/^\/(v\d|2010-04-01)(?=\/)/, ''))
   }
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Cursor, keyset } from '../storage/keyset.ts'
+import { sidCreatedAtMs } from '../storage/sid.ts'
 import { ApiError } from './errors.ts'
-import { type Page, type PageQuery, readPage, sidCreatedAtMs } from './paging.ts'
+import { type Page, type PageQuery, readPage } from './paging.ts'
 
 interface Row {
   sid: string

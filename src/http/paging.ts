@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox'
 import type { Cursor, PageRequest } from '../storage/keyset.ts'
+import { sidCreatedAtMs } from '../storage/sid.ts'
 import { fail } from './errors.ts'
 import { nullable } from './schema.ts'
 import { Type } from './type.ts'
@@ -43,9 +44,6 @@ export const listOf = <K extends string, T extends TSchema>(key: K, item: T) =>
   } & {
     meta: typeof PageMeta
   })
-
-/** A sid tells when its row was created: three hex digits of placement, then eleven of milliseconds. */
-export const sidCreatedAtMs = (sid: string) => Number.parseInt(sid.slice(5, 16), 16)
 
 function parseToken(token: string): Cursor {
   const match = /^P([AB])([A-Z]{2}[0-9a-f]{32})$/.exec(token)

@@ -12,20 +12,35 @@ export const oneOf = <T extends string>(words: readonly T[]) =>
 export const jsonText = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T>>({ ...schema, json: true } as TSchema)
 
+/** The format that `isRealDate` checks. */
+export const REAL_DATE = 'real-date'
+
+/** Whether there is such a day, and such a time of it: JavaScript takes 31 February for 3 March. */
+export function isRealDate(text: string): boolean {
+  const ms = Date.parse(text)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text.slice(0, 10))
+}
+
 /** `yyyy-MM-dd'T'HH:mm:ss'Z'`, as the filters of lists take it. */
-export const isoDate = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' })
+export const isoDate = Type.String({
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$',
+  format: REAL_DATE,
+})
 
 /** A day, `2026-11-20`, or a time as in `isoDate`. */
 export const dateOrTime = Type.String({
   pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z)?$',
+  format: REAL_DATE,
 })
 
 /** Of what `dateOrTime` takes, in ms since 1970: a day begins at midnight UTC. */
 export const dateMs = (text: string | undefined) => (text === undefined ? undefined : Date.parse(text))
 
-/** The last millisecond of the second that it names: representations show no less. */
+/** The last millisecond of the day that it names, or of the second: representations show no less. */
 export const dateEndMs = (text: string | undefined) =>
-  text === undefined ? undefined : Date.parse(text) + 999
+  text === undefined ? undefined : Date.parse(text) + (text.includes('T') ? 999 : DAY_MS - 1)
+
+const DAY_MS = 86_400_000
 
 export const nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, nullable: true } as TSchema)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { addAccount } from '../../test/support/account.ts'
 import { type FakeClock, fakeClock } from '../../test/support/clock.ts'
-import { freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
+import { basic, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
+import { createApiKey } from '../accounts/administer.ts'
 import { prune } from '../storage/retention.ts'
 
 const messages = (to?: string, more = '') =>
@@ -96,13 +97,16 @@ describe('the inbox', () => {
       'To=%2B14155552671',
       'To=%2B1%20415%20555%202671',
       'To=%2B1+(415)+555-2671',
+      'To=+14155552671',
       'To=Ann.Lee@Example.com',
       'To=ann.lee%40EXAMPLE.COM',
     ]) {
       assert.equal((await read(`/inbox/messages?${query}`)).length, 1, query)
     }
-    for (const query of ['To=14155552671', 'To=%2B1415555267', 'To=lee@example.com', 'To=%00', 'To=x']) {
-      assert.deepEqual(await read(`/inbox/messages?${query}`), [], query)
+    assert.deepEqual(await read('/inbox/messages?To=lee@example.com'), [])
+    for (const to of ['14155552671', '+1415555267', '\0', 'x', '@']) {
+      const { body } = await server.get(messages(to))
+      assert.deepEqual([body.code, body.message], [60200, `Invalid parameter \`To\`: ${to}`])
     }
   })
 
@@ -173,12 +177,19 @@ describe('the inbox', () => {
     })
   }
 
+  test('Wait without To is refused: there is no telling whose message it is about', async () => {
+    const { body } = await server.get(messages(undefined, 'Wait=5'))
+    assert.deepEqual([body.code, body.message], [60200, 'Invalid parameter: Wait'])
+    assert.equal((await server.get(messages(undefined, 'Wait=0'))).status, 200)
+  })
+
   test('an old message goes with its time', async () => {
     const to = freshNumber()
     await start(to)
-    await prune(server.ctx.storage, 1, { verificationsBeforeMs: 0, inboxBeforeMs: clock.now() })
+    const nothing = { verificationsMs: 0, attemptsMs: 0 }
+    await prune(server.ctx.storage, [0], { ...nothing, inboxMs: clock.now() })
     assert.equal((await read(messages(to))).length, 1)
-    await prune(server.ctx.storage, 1, { verificationsBeforeMs: 0, inboxBeforeMs: clock.now() + 1 })
+    await prune(server.ctx.storage, [0], { ...nothing, inboxMs: clock.now() + 1 })
     assert.equal((await read(messages(to))).length, 0)
   })
 })
@@ -203,6 +214,17 @@ describe('a long poll', () => {
         [recipients[Math.floor(i / 2)]],
       )
     }
+  })
+
+  test('a key that is deleted meanwhile reads nothing', async () => {
+    const to = freshNumber()
+    const { sid, secret } = await createApiKey(server.ctx, { kind: 'main' })
+    const waiting = server.get(messages(to, '&Wait=20'), basic(sid, secret))
+    assert.equal((await server.get(messages(freshNumber()), basic(sid, secret))).status, 200)
+    assert.equal((await server.del(`/v1/Keys/${sid}`)).status, 204)
+    await server.start(to)
+    const { status, body } = await waiting
+    assert.deepEqual([status, body.code, body.messages], [401, 20003, undefined])
   })
 
   test('an address waits by any spelling', async () => {

@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts'
 import type { Channel, Outgoing, Provider, SendResult } from '../delivery/provider.ts'
-import { sidCreatedAtMs } from '../http/paging.ts'
-import { sidPlacement } from '../storage/sid.ts'
+import { sidCreatedAtMs, sidPlacement } from '../storage/sid.ts'
 import { insertMessage, messageSid, type StoredMessage } from './store.ts'
 
 /** A message that the virtual phone received. */
@@ -40,7 +39,8 @@ export function openInbox(world: World): Inbox {
   let mayWait = true
   return {
     id: 'inbox',
-    idempotent: false,
+    hasReceipts: false,
+    capacity: () => Number.POSITIVE_INFINITY,
     async send(message: Outgoing): Promise<SendResult> {
       const { accountSid, to } = message
       const sid = messageSid(message.attemptSid)

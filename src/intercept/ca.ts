@@ -5,8 +5,9 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeDataDirectory } from '../data-directory.ts'
 import { TWILIO_DOMAINS } from '../http/urls.ts'
 import {
   authorityExtensions,
@@ -91,7 +92,7 @@ async function readFiles(folder: string): Promise<AuthorityFiles | undefined> {
 
 /** The files appear together, by the rename of their folder: of two commands that start at once, one keeps its own. */
 async function keepFiles(folder: string, files: AuthorityFiles): Promise<AuthorityFiles> {
-  await mkdir(dirname(folder), { recursive: true })
+  await makeDataDirectory(dirname(folder))
   const fresh = await mkdtemp(`${folder}-`)
   await writeFile(join(fresh, 'root.pem'), files.root)
   await writeFile(join(fresh, 'issuing.pem'), files.issuing)

@@ -1,8 +1,10 @@
 import {
+  clearAccess,
   createAccount,
   createApiKey,
   deleteApiKey,
   endTrial,
+  listAccess,
   listAccounts,
   listApiKeys,
   rotateToken,
@@ -10,6 +12,7 @@ import {
   showToken,
 } from '../accounts/administer.ts'
 import { exportEvents, showHead, verify } from '../accounts/audit/administer.ts'
+import { createFirstService, listFirstServices } from '../verify/services/administer.ts'
 import { backUp } from './backup.ts'
 import { readFirstCredentials } from './credentials.ts'
 import { examine } from './doctor.ts'
@@ -25,11 +28,15 @@ export const adminCommands = {
   'account-create': createAccount,
   'account-status': setAccountStatus,
   'account-upgrade': endTrial,
+  'account-access-list': listAccess,
+  'account-access-clear': clearAccess,
   'token-show': showToken,
   'token-rotate': rotateToken,
   'api-key-list': listApiKeys,
   'api-key-create': createApiKey,
   'api-key-delete': deleteApiKey,
+  'service-list': listFirstServices,
+  'service-create': createFirstService,
   'master-key-status': showMasterKeys,
   'master-key-activate': activateMasterKey,
   'master-key-retire': retireMasterKey,

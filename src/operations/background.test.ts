@@ -92,6 +92,38 @@ test('several nodes at once expire and prune what one would', async (t) => {
   )
 })
 
+test('of many placements a round visits some, and the next ones the others', async (t) => {
+  const { server, clock, startMany } = await serve(t, { COUNTERSIGN_PLACEMENTS: '257' })
+  await startMany(40, 'spread')
+  await clock.advance('11m')
+  const pending = async () => (await readRows(server)).filter(({ status }) => status === 'pending').length
+  await runBackground(server.ctx, 6)
+  const left = await pending()
+  assert.ok(left > 0 && left < 40, `${left} left`)
+  await runBackground(server.ctx, 7)
+  assert.equal(await pending(), 0)
+  await clock.advance('31d')
+  await runBackground(server.ctx, 8)
+  assert.equal((await readRows(server)).length, left)
+  await runBackground(server.ctx, 9)
+  assert.equal((await readRows(server)).length, 0)
+})
+
+test('a deleted service goes when nothing of it is left, and no other', async (t) => {
+  const { server, clock } = await serve(t)
+  const { sid } = (await server.post('/v2/Services', { FriendlyName: 'Gone' })).body
+  const sids = async () =>
+    (await server.ctx.storage.system.read.all<{ sid: string }>`select sid from service`).map((row) => row.sid)
+  await clock.advance('40d')
+  await server.del(`/v2/Services/${sid}`)
+  await clock.advance('29d')
+  await runBackground(server.ctx)
+  assert.ok((await sids()).includes(sid))
+  await clock.advance('2d')
+  await runBackground(server.ctx)
+  assert.deepEqual(await sids(), [server.serviceSid])
+})
+
 test('what is older than its retention goes, in bites of 500; what is younger stays', async (t) => {
   const { server, clock, startMany } = await serve(t, {
     COUNTERSIGN_VERIFICATION_RETENTION_DAYS: '2',

@@ -6,6 +6,7 @@ import { evaluateTriggers } from '../accounts/usage/triggers/evaluate.ts'
 import type { Context } from '../context.ts'
 import { prune } from '../storage/retention.ts'
 import { foldAttempts } from '../verify/attempts/summary.ts'
+import { pruneServices } from '../verify/services/store.ts'
 import { expireVerifications } from '../verify/verifications/expire.ts'
 import { pruneDeliveries } from '../webhooks/store.ts'
 
@@ -16,20 +17,34 @@ const ALERT_DAYS = 30
 /** Longer than they are tried. */
 const CALLBACK_DAYS = 7
 
+/** Each costs several statements, though nothing may have happened there. */
+const PLACEMENTS_A_ROUND = 256
+
+/** Of many placements those of one round; others come in the next rounds. */
+function placementsOf({ placements }: Context, round: number): number[] {
+  const rounds = Math.ceil(placements / PLACEMENTS_A_ROUND)
+  return Array.from({ length: placements }, (_, placement) => placement).filter(
+    (placement) => placement % rounds === round % rounds,
+  )
+}
+
 /** One round of what nothing waits for: expiry, folding, retention. Several nodes may do it at once. */
-export async function runBackground(ctx: Context): Promise<void> {
-  await expireVerifications(ctx)
-  for (const sid of await listAccountSids(ctx.storage.system.read)) {
-    await foldAttempts(ctx, sid)
-    await foldUsage(ctx, sid)
-  }
+export async function runBackground(ctx: Context, round = 0): Promise<void> {
+  const { system } = ctx.storage
+  const placements = placementsOf(ctx, round)
+  await expireVerifications(ctx, placements)
   const now = ctx.clock.now()
-  await prune(ctx.storage, ctx.placements, {
-    verificationsBeforeMs: now - ctx.config.verificationRetentionDays * DAY_MS,
-    inboxBeforeMs: now - ctx.config.inboxRetentionHours * HOUR_MS,
-  })
+  const verificationsMs = now - ctx.config.verificationRetentionDays * DAY_MS
+  let attemptsMs = verificationsMs
+  for (const sid of await listAccountSids(system.read)) {
+    // What is not folded yet is kept until it is.
+    attemptsMs = Math.min(attemptsMs, await foldAttempts(ctx, sid), await foldUsage(ctx, sid))
+    await pruneServices(system, sid, verificationsMs)
+  }
+  const inboxMs = now - ctx.config.inboxRetentionHours * HOUR_MS
+  await prune(ctx.storage, placements, { verificationsMs, attemptsMs, inboxMs })
   await pruneAlerts(ctx.storage, now - ALERT_DAYS * DAY_MS)
-  await pruneDeliveries(ctx.storage.system, now - CALLBACK_DAYS * DAY_MS)
+  await pruneDeliveries(system, now - CALLBACK_DAYS * DAY_MS)
 }
 
 /** One round of what somebody waits for: calls counted, and triggers that what was used has reached. */
@@ -44,7 +59,8 @@ export async function runRecords(ctx: Context): Promise<void> {
   await sealAudit(ctx)
 }
 
-const JOBS: readonly { everyMs: number; run: (ctx: Context) => Promise<void> }[] = [
+/** `round`: how many came before. */
+const JOBS: readonly { everyMs: number; run: (ctx: Context, round: number) => Promise<void> }[] = [
   { everyMs: 60_000, run: runBackground },
   { everyMs: 10_000, run: runUsage },
   { everyMs: 1_000, run: runRecords },
@@ -60,11 +76,12 @@ export function startBackground(ctx: Context): () => Promise<void> {
 
 function repeat(ctx: Context, { everyMs, run }: (typeof JOBS)[number]): () => Promise<void> {
   let round: Promise<void> = Promise.resolve()
+  let rounds = 0
   let stopped = false
   let cancel = () => {}
   const schedule = () => {
     cancel = ctx.clock.after(everyMs, () => {
-      round = run(ctx)
+      round = run(ctx, rounds++)
         .catch((error: unknown) =>
           ctx.log.error({ err: error }, 'background work failed; it will be tried again'),
         )

@@ -6,6 +6,8 @@ import { Refusal } from '../refusal.ts'
 import { type AdminName, adminCommands } from './admin.ts'
 
 export const CONTROL_PATH = '/_control/'
+/** On every answer to who has the secret: it tells the server of a data directory from another on the same port. */
+export const ACCEPTED_HEADER = 'countersign-control'
 
 const isCommand = (name: string): name is AdminName => Object.hasOwn(adminCommands, name)
 
@@ -26,10 +28,11 @@ export function registerControl(app: FastifyInstance, ctx: Context, secret: stri
     })
     scope.post<{ Params: { command: string } }>(`${CONTROL_PATH}:command`, {
       // Before the body is read.
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         const given = Buffer.from(request.headers.authorization ?? '')
         const right = given.length === expected.length && timingSafeEqual(given, expected)
         if (!right || !isCommand(request.params.command)) throw fail.notFound(request.url)
+        reply.header(ACCEPTED_HEADER, 'accepted')
       },
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store')

@@ -1,3 +1,4 @@
+import { readFirst } from '../accounts/accounts/account.ts'
 import type { Context } from '../context.ts'
 import { showMasterKeys } from './master-key.ts'
 
@@ -15,7 +16,12 @@ const MAX_SKEW_MS = 2_000
 
 /** The part of `doctor` that only who has the database open can see. */
 export async function examine(ctx: Context): Promise<Finding[]> {
-  return [...(await examineDatabase(ctx)), await examineKeys(ctx), ...examineCarriers(ctx)]
+  return [
+    ...(await examineDatabase(ctx)),
+    await examineFirstAccount(ctx),
+    await examineKeys(ctx),
+    ...examineCarriers(ctx),
+  ]
 }
 
 async function examineDatabase({ storage, clock }: Context): Promise<Finding[]> {
@@ -28,8 +34,10 @@ async function examineDatabase({ storage, clock }: Context): Promise<Finding[]> 
     detail: `${storage.engine === 'sqlite' ? 'SQLite' : 'PostgreSQL'} answers in ${tookMs} ms`,
     ...(tookMs > 100 && { advice: 'each request asks it several times: bring it nearer' }),
   }
-  // SQLite has no clock but ours.
-  if (storage.engine === 'sqlite') return [database]
+  if (storage.engine === 'sqlite') {
+    const detail = `${new Date(sentMs).toISOString()} by this machine; SQLite has no other to compare it with`
+    return [database, { what: 'clock', state: 'ok', detail }]
+  }
   const skewMs = Math.round(theirs - (sentMs + tookMs / 2))
   const isOff = Math.abs(skewMs) > MAX_SKEW_MS
   return [
@@ -41,6 +49,14 @@ async function examineDatabase({ storage, clock }: Context): Promise<Finding[]> 
       ...(isOff && { advice: 'have both machines keep their time by NTP' }),
     },
   ]
+}
+
+async function examineFirstAccount(ctx: Context): Promise<Finding> {
+  const { sid, status } = await readFirst(ctx)
+  const what = 'first account'
+  if (status === 'active') return { what, state: 'ok', detail: sid }
+  const advice = status === 'suspended' ? `countersign account activate ${sid}` : 'closing is final'
+  return { what, state: 'problem', detail: `${sid} is ${status}: its requests are refused`, advice }
 }
 
 async function examineKeys(ctx: Context): Promise<Finding> {

@@ -23,6 +23,17 @@ test('a server whose parts work is ready, and says so to anybody', async (t) => 
   )
 })
 
+test('they are there to be read', async (t) => {
+  const { server } = await serve(t, {})
+  for (const url of ['/healthz', '/readyz']) {
+    assert.equal((await server.app.inject({ method: 'HEAD', url })).statusCode, 200)
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+      const reply = await server.app.inject({ method, url })
+      assert.deepEqual([reply.statusCode, reply.json().code, reply.headers.allow], [405, 20004, 'GET, HEAD'])
+    }
+  }
+})
+
 test('without its database it is alive but not ready, and says 503', async (t) => {
   const { server, ask } = await serve(t, {})
   await server.ctx.delivery.close()

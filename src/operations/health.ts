@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Context } from '../context.ts'
+import { fail } from '../http/errors.ts'
 
 /** A node whose clock is this far off the database's would take and release rows at the wrong time. */
 const MAX_CLOCK_SKEW_MS = 2_000
@@ -16,7 +17,11 @@ export async function checkReadiness(ctx: Context): Promise<Readiness> {
     const skewMs = Math.round((await ctx.storage.ping()) - (before + ctx.clock.now()) / 2)
     checks.database = 'ok'
     const { keyIds, activeKeyId } = ctx.vault
-    checks['master key'] = keyIds.includes(activeKeyId) ? 'ok' : `this node lacks ${activeKeyId}`
+    checks['master key'] = ctx.node.isFenced()
+      ? 'this node could not report for too long: it seals nothing'
+      : keyIds.includes(activeKeyId)
+        ? 'ok'
+        : `this node lacks ${activeKeyId}`
     const isOff = ctx.storage.engine === 'postgres' && Math.abs(skewMs) > MAX_CLOCK_SKEW_MS
     checks.clock = isOff ? `${skewMs} ms off the database's` : 'ok'
   } catch {
@@ -35,4 +40,14 @@ export function registerHealth(app: FastifyInstance, ctx: Context): void {
     const { ready, checks } = await checkReadiness(ctx)
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', checks })
   })
+  for (const url of ['/healthz', '/readyz']) {
+    app.route({
+      method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+      url,
+      handler: async (_request, reply) => {
+        reply.header('allow', 'GET, HEAD')
+        throw fail.methodNotAllowed()
+      },
+    })
+  }
 }

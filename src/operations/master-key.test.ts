@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { until } from '../../test/support/carrier.ts'
 import { fakeClock } from '../../test/support/clock.ts'
@@ -10,6 +11,7 @@ import { addToRingFile, keyId, ringFile } from '../storage/key-ring.ts'
 import { removeNode, reportNode } from '../storage/nodes.ts'
 import { countSealed, resealColumn, type SealedColumn } from '../storage/reseal.ts'
 import { Clause } from '../storage/storage.ts'
+import { backUp } from './backup.ts'
 import { checkReadiness } from './health.ts'
 import { activateMasterKey, retireMasterKey, showMasterKeys } from './master-key.ts'
 import { sealedColumns } from './sealed-columns.ts'
@@ -43,6 +45,10 @@ test('a key is added, activated, and the old one retired, while codes go on', as
   await server.start(after)
   await server.lastCode(after)
   assert.ok(((await sealedBy(server, old)) ?? 0) >= 4, 'index key, token, code, message')
+  if (ctx.storage.backup) {
+    const { sealed_with } = await backUp(ctx, { path: join(ctx.config.dataDir, 'copy.db') })
+    assert.deepEqual(sealed_with, [old, id].sort())
+  }
   await assert.rejects(retireMasterKey(ctx, { id: old }), /values are still sealed/)
   await until(async () => {
     await clock.advance('5s')
@@ -90,10 +96,10 @@ test('and back again: what the second key sealed is sealed anew with the first',
 })
 
 test('a key that a live node lacks is not activated; one that is dead does not count', async (t) => {
-  const { server, ctx, clock, old } = await start(t)
+  const { server, ctx, old } = await start(t)
   const id = await addKey(server)
   await assert.rejects(activateMasterKey(ctx, { id: '00000000' }), /this node has no master key 00000000/)
-  const other = { id: 'other', host: 'far', keyIds: [old], activeKeyId: old, seenAtMs: clock.now() }
+  const other = { id: 'other', host: 'far', keyIds: [old], activeKeyId: old }
   await reportNode(ctx.storage, other)
   await assert.rejects(activateMasterKey(ctx, { id }), /not reported master key .*: far\/other\./)
   assert.equal(ctx.vault.activeKeyId, old)
@@ -105,7 +111,10 @@ test('a key that a live node lacks is not activated; one that is dead does not c
   await removeNode(ctx.storage, 'other')
 
   const third = await addKey(server)
-  await reportNode(ctx.storage, { ...other, seenAtMs: clock.now() - 31_000 })
+  await reportNode(ctx.storage, other)
+  await ctx.storage.system.write(
+    (tx) => tx.run`update node set seen_at = seen_at - ${31_000} where id = 'other'`,
+  )
   await activateMasterKey(ctx, { id: third })
 })
 
@@ -136,6 +145,35 @@ test('a key file that cannot be used leaves the keys as they are', async (t) => 
   chmodSync(path, 0o600)
   assert.deepEqual(ctx.vault.keyIds, [old])
   assert.equal((await server.start(freshNumber())).status, 201)
+})
+
+test('a node that cannot report any more seals nothing and is not ready, until it can', async (t) => {
+  const { server, ctx, clock } = await start(t)
+  await ctx.storage.system.write((tx) => tx.run`alter table node rename to node_away`)
+  await clock.advance('25s')
+  assert.equal((await server.start(freshNumber())).status, 201)
+  await clock.advance('1ms')
+  const refused = await server.start(freshNumber())
+  assert.deepEqual([refused.status, refused.body.code], [503, 20503])
+  const reply = await server.app.inject({ url: '/readyz' })
+  assert.equal(reply.statusCode, 503)
+  assert.match(reply.json().checks['master key'], /could not report/)
+  await ctx.storage.system.write((tx) => tx.run`alter table node_away rename to node`)
+  await ctx.node.renew()
+  assert.equal((await server.start(freshNumber())).status, 201)
+})
+
+test('a key file that cannot be read does not hide that another key seals', async (t) => {
+  const { server, ctx, old } = await start(t)
+  const id = await addKey(server)
+  await ctx.node.renew()
+  // Another node activates it.
+  await ctx.storage.system.write((tx) => tx.run`update installation set active_key_id = ${id}`)
+  chmodSync(ringFile(ctx.config.dataDir), 0o644)
+  await assert.rejects(ctx.node.renew(), /can be read by others/)
+  assert.deepEqual([ctx.vault.activeKeyId, ctx.vault.keyIds], [id, [old, id]])
+  const reported = await ctx.storage.system.read.get`select active_key_id as id from node`
+  assert.deepEqual({ ...(reported as object) }, { id })
 })
 
 const messagesOf = ({ ctx }: TestServer) =>
@@ -173,6 +211,7 @@ test('every column of bytes is either sealed anew or holds nothing that is seale
   const sealed = sealedColumns(ctx).map(({ table, column }) => `${table}.${column}`)
   const hashes = [
     'account.auth_token_hash',
+    'account.configured_token_hash',
     'account.secondary_auth_token_hash',
     'api_key.secret_hash',
     'attempt.slot',

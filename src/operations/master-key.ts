@@ -3,7 +3,7 @@ import { asOperator } from '../accounts/administer.ts'
 import { audit } from '../accounts/audit/audit.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../refusal.ts'
-import { loadKeyRing, writeRingFile } from '../storage/key-ring.ts'
+import { removeFromRingFile } from '../storage/key-ring.ts'
 import { activateKey, listLiveNodes, type Node, RESEAL_JOB } from '../storage/nodes.ts'
 import { clearProgress, readProgress } from '../storage/progress.ts'
 import { countSealed } from '../storage/reseal.ts'
@@ -14,7 +14,7 @@ import { sealedColumns } from './sealed-columns.ts'
 /** Which keys there are, which one seals, how many values each has sealed, and which nodes hold it. */
 export async function showMasterKeys(ctx: Context) {
   await ctx.node.renew()
-  const nodes = await listLiveNodes(ctx.storage.system.read, ctx.clock.now())
+  const nodes = await listLiveNodes(ctx.storage)
   const ids = new Set([...ctx.vault.keyIds, ...nodes.flatMap(({ keyIds }) => keyIds)])
   const keys = []
   for (const id of ids) {
@@ -33,7 +33,7 @@ export async function showMasterKeys(ctx: Context) {
 export async function activateMasterKey(ctx: Context, { id }: { id: string }) {
   await ctx.node.renew()
   if (!ctx.vault.keyIds.includes(id)) throw new Refusal(`this node has no master key ${id}: add it first`)
-  const lacking = await activateKey(ctx.storage, id, ctx.clock.now())
+  const lacking = await activateKey(ctx.storage, id)
   if (lacking.length > 0) {
     const names = lacking.map(nameOf).join(', ')
     throw new Refusal(
@@ -54,7 +54,7 @@ export async function retireMasterKey(ctx: Context, { id }: { id: string }) {
   const { system } = ctx.storage
   const active = ctx.vault.activeKeyId
   if (id === active) throw new Refusal(`master key ${id} is the one that seals: activate another one first`)
-  const nodes = await listLiveNodes(system.read, ctx.clock.now())
+  const nodes = await listLiveNodes(ctx.storage)
   const behind = nodes.filter(({ activeKeyId }) => activeKeyId !== active)
   if (behind.length > 0) {
     const names = behind.map(nameOf).join(', ')
@@ -71,9 +71,7 @@ export async function retireMasterKey(ctx: Context, { id }: { id: string }) {
   }
   const source = sourceOf(ctx)
   if (source === 'file') {
-    const { dataDir } = ctx.config
-    const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random: ctx.random })
-    await writeRingFile(dataDir, new Map([...ring].filter(([other]) => other !== id)))
+    await removeFromRingFile(ctx.config.dataDir, id)
     await ctx.node.renew()
   }
   await auditKey(ctx, 'master-key.retired', id)

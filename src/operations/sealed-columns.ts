@@ -5,13 +5,16 @@ import { INDEX_KEY } from '../storage/installation.ts'
 import type { SealedColumn } from '../storage/reseal.ts'
 import { codeSealedAs } from '../verify/verifications/code.ts'
 
-/** Every column that a vault has sealed something in: what is missing here is lost when its key is retired. */
-export function sealedColumns({ known }: Pick<Context, 'known'>): readonly SealedColumn[] {
+/**
+ * Every column that a vault has sealed something in: what is missing here is lost when its key is retired. Without a
+ * context for who only looks.
+ */
+export function sealedColumns({ known }: Partial<Pick<Context, 'known'>> = {}): readonly SealedColumn[] {
   const ofAccount = {
     table: 'account',
     key: 'sid',
     context: ({ sid = '' }) => authTokenSealedAs(sid),
-    revised: (sid: string) => known.forgetAccount(sid),
+    revised: (sid: string) => known?.forgetAccount(sid),
   } as const
   const ofRecipient = { key: 'sid', placed: true, of: ['account_sid'] } as const
   return [

@@ -1,6 +1,13 @@
 import { hostname } from 'node:os'
 import type { Context } from '../context.ts'
-import { listLiveNodes, REPORT_EVERY_MS, RESEAL_JOB, removeNode, reportNode } from '../storage/nodes.ts'
+import {
+  FENCED_AFTER_MS,
+  listLiveNodes,
+  REPORT_EVERY_MS,
+  RESEAL_JOB,
+  removeNode,
+  reportNode,
+} from '../storage/nodes.ts'
 import { readProgress, writeProgress } from '../storage/progress.ts'
 import { resealColumn } from '../storage/reseal.ts'
 import { sealedColumns } from './sealed-columns.ts'
@@ -11,12 +18,15 @@ export interface ServingNode {
   start(): Promise<void>
   /** Takes up what changed of the master keys, and if it serves, tells the others what it has. */
   renew(): Promise<void>
+  /** It serves, but could not report for so long that the others may retire the key that it seals with. */
+  isFenced(): boolean
   close(): Promise<void>
 }
 
 /**
  * A node that serves reports each five seconds which master keys it has and takes up what changed of them; the first
- * one by its id seals anew what an older key has sealed. `reloadKeys` has the vault use the keys there are now.
+ * one by its id seals anew what an older key has sealed. `reloadKeys` has the vault use the keys there are now. Without
+ * a report for 25 seconds it seals nothing: the others take it for dead after 30, and may retire the key it seals with.
  */
 export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): ServingNode {
   const { storage, clock } = ctx
@@ -25,20 +35,30 @@ export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): 
   let cancel = () => {}
   let renewing: Promise<void> = Promise.resolve()
   let resealing: Promise<void> | undefined
+  /** When the last report that was kept began. */
+  let reportedAtMs = 0
   /** The key that all nodes sealed with at the last round. */
   let agreed: string | undefined
 
   async function report(): Promise<void> {
-    await reloadKeys()
-    if (state !== 'serving') return
-    const { keyIds, activeKeyId } = ctx.vault
-    await reportNode(storage, { id, host: hostname(), keyIds, activeKeyId, seenAtMs: clock.now() })
+    const startedAtMs = clock.now()
+    // Whatever could not be read, what this node holds and seals with is what it has in memory: it reports that.
+    const [reloaded] = await Promise.allSettled([reloadKeys()])
+    if (state === 'serving') {
+      const { keyIds, activeKeyId } = ctx.vault
+      await reportNode(storage, { id, host: hostname(), keyIds, activeKeyId })
+      reportedAtMs = startedAtMs
+    }
+    if (reloaded.status === 'rejected') throw reloaded.reason
   }
+
+  const isFenced = () => state === 'serving' && clock.now() - reportedAtMs > FENCED_AFTER_MS
+  ctx.vault.fence(isFenced)
 
   async function round(): Promise<void> {
     await report()
     const { activeKeyId } = ctx.vault
-    const nodes = await listLiveNodes(storage.system.read, clock.now())
+    const nodes = await listLiveNodes(storage)
     const agree = nodes.every((node) => node.activeKeyId === activeKeyId)
     // The second time in a row: nothing that was sealed with the old key is still on its way to the database. One
     // node does it; if that dies, the next one goes on.
@@ -78,6 +98,7 @@ export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): 
   return {
     async start() {
       state = 'serving'
+      reportedAtMs = clock.now()
       await report()
       // Another key may have been activated between the vault's opening and the report.
       await reloadKeys()
@@ -85,6 +106,7 @@ export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): 
       repeat()
     },
     renew: report,
+    isFenced,
     async close() {
       const served = state === 'serving'
       state = 'closed'

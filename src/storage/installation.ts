@@ -1,4 +1,5 @@
 import type { Random } from '../clock.ts'
+import { Refusal } from '../refusal.ts'
 import type { Secret } from '../secret.ts'
 import { loadKeyRing } from './key-ring.ts'
 import type { Storage, Tx } from './storage.ts'
@@ -29,19 +30,29 @@ const loadKeys = ({ dataDir, masterKeys, masterKeyFile, random }: KeySource, may
     random,
   })
 
-/** Throws where this node's keys do not open an installation's secrets. */
+/** Throws where this node lacks one of the keys that sealed an installation's secrets, or they do not open. */
 export async function checkKeys(
-  { activeKeyId, indexKey }: { activeKeyId: string; indexKey: Uint8Array },
+  { activeKeyId, indexKey, keyIds }: { activeKeyId: string; indexKey: Uint8Array; keyIds: readonly string[] },
   source: KeySource,
 ): Promise<void> {
   const { ring } = await loadKeys(source, false)
+  const lacking = keyIds.filter((id) => !ring.has(id))
+  if (lacking.length > 0) {
+    const names = lacking.join(', ')
+    throw new Refusal(
+      `it holds what is sealed with master key ${names}, which this node does not have: add it first`,
+    )
+  }
   createVault(ring, activeKeyId, source.random).open(indexKey, INDEX_KEY)
 }
 
 /** What an installation is given once, at its first start, and keeps. */
 export interface Installation {
   vault: KeyedVault
-  /** Reads the key ring and which key seals anew, and has the vault use them; rejects where a file cannot be read. */
+  /**
+   * Reads the key ring and which key seals anew, and has the vault use them. Rejects where either cannot be read, and
+   * then takes up the other one all the same.
+   */
   reloadKeys(): Promise<void>
   placements: number
   /** Keyed hash (32 bytes) of a list of parts; the key never leaves this closure. */
@@ -64,7 +75,9 @@ export async function openInstallation(
     system.read.get<Row>`select placements, active_key_id, index_key from installation where id = 1`
   let row = await read()
   const load = (mayCreate: boolean) => loadKeys(options, mayCreate)
-  const { ring, created } = await load(row === undefined)
+  const loaded = await load(row === undefined)
+  const { created } = loaded
+  let { ring } = loaded
   const [firstKeyId = ''] = ring.keys()
   const vault = createVault(ring, row?.active_key_id ?? firstKeyId, random)
   if (!row) {
@@ -81,8 +94,11 @@ export async function openInstallation(
   return {
     vault,
     async reloadKeys() {
-      const [{ ring }, row] = await Promise.all([load(false), read()])
-      if (row) vault.useKeys(ring, row.active_key_id)
+      const [file, found] = await Promise.allSettled([load(false), read()])
+      if (file.status === 'fulfilled') ring = file.value.ring
+      const active = found.status === 'fulfilled' ? found.value?.active_key_id : undefined
+      vault.useKeys(ring, active ?? vault.activeKeyId)
+      for (const part of [file, found]) if (part.status === 'rejected') throw part.reason
     },
     placements: row.placements,
     hash: (...parts) => indexHash(indexKey, ...parts),

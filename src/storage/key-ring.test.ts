@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -23,6 +24,24 @@ test('the first node makes a key, which only its owner can read, and finds it ag
   for (const mayCreate of [true, false]) {
     assert.deepEqual(await loadKeyRing({ dataDir, mayCreate, random }), { ring: made.ring, created: false })
   }
+})
+
+const mayTrace = spawnSync('strace', ['-qq', '-o', '/dev/null', process.execPath, '--version']).status === 0
+
+test('a key that is made is found after a power failure: its directory is synced as well', {
+  skip: !mayTrace && process.env.CI !== 'true' && 'needs strace, and the right to trace',
+}, () => {
+  const dataDir = newDataDir()
+  const trace = join(directory, 'trace')
+  const program = `
+    import { randomBytes } from 'node:crypto'
+    import { loadKeyRing } from ${JSON.stringify(new URL('./key-ring.ts', import.meta.url).href)}
+    await loadKeyRing({ dataDir: process.argv[1], mayCreate: true, random: { bytes: randomBytes } })`
+  const command = [process.execPath, '--input-type=module', '--eval', program, dataDir]
+  const traced = spawnSync('strace', ['-f', '-qq', '-y', '-e', 'trace=fsync', '-o', trace, ...command])
+  assert.equal(traced.status, 0, traced.stderr.toString())
+  const synced = [...readFileSync(trace, 'utf8').matchAll(/fsync\(\d+<([^>]*)>/g)].map(([, path]) => path)
+  assert.deepEqual(synced, [join(dataDir, 'master-keys'), dataDir])
 })
 
 test('configured keys come before the file, and make none', async () => {
@@ -64,13 +83,24 @@ test('a key that is not one is refused without being told', () => {
 })
 
 test('keys are added to the file behind those that are there, once each', async () => {
-  const dataDir = join(newDataDir(), 'made')
+  const dataDir = newDataDir()
   assert.deepEqual(await addToRingFile(dataDir, [one]), [keyId(one)])
   assert.deepEqual(await addToRingFile(dataDir, [one, two]), [keyId(two)])
   assert.deepEqual(await addToRingFile(dataDir, [two]), [])
   const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
   assert.deepEqual([...ring.values()], [one, two])
   assert.equal(statSync(join(dataDir, 'master-keys')).mode & 0o777, 0o600)
+})
+
+test('of commands that change the file at once none undoes the other', async () => {
+  const dataDir = newDataDir()
+  const keys = Array.from({ length: 8 }, (_, n) => Buffer.alloc(32, n + 1))
+  const results = await Promise.allSettled(keys.map((key) => addToRingFile(dataDir, [key])))
+  const added = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
+  assert.deepEqual([...ring.keys()].sort(), added.sort())
+  writeFileSync(join(dataDir, 'master-keys.new'), '')
+  await assert.rejects(addToRingFile(dataDir, [one]), /another command is changing .*master-keys\.new/)
 })
 
 test('a configured file is read anew each time', async () => {

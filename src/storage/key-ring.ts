@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Random } from '../clock.ts'
+import { Refusal } from '../refusal.ts'
 
 /** Master keys (32 bytes each) by their id: 8 hex digits, the first of the key's SHA-256. */
 export type KeyRing = ReadonlyMap<string, Buffer>
@@ -31,7 +32,7 @@ export async function loadKeyRing(options: {
   if (configured.length > 0)
     return { ring: parseKeyRing(configured, 'the configured master keys'), created: false }
   const path = ringFile(dataDir)
-  if (mayCreate && (await createRingFile(path, random)))
+  if (mayCreate && (await createRingFile(dataDir, random)))
     return { ring: await readRingFile(path), created: true }
   return { ring: await readRingFile(path), created: false }
 }
@@ -78,10 +79,10 @@ async function readRingFile(path: string): Promise<KeyRing> {
 }
 
 /** False if the file is there already. */
-async function createRingFile(path: string, random: Random): Promise<boolean> {
+async function createRingFile(dataDir: string, random: Random): Promise<boolean> {
   let file: FileHandle
   try {
-    file = await open(path, 'wx', 0o600)
+    file = await open(ringFile(dataDir), 'wx', 0o600)
   } catch (error) {
     if ((error as { code?: string }).code === 'EEXIST') return false
     throw error
@@ -92,36 +93,67 @@ async function createRingFile(path: string, random: Random): Promise<boolean> {
   } finally {
     await file.close()
   }
+  await syncDirectory(dataDir)
   return true
 }
 
-/** Writes the ring file of a data directory anew, whole or not at all. */
-export async function writeRingFile(dataDir: string, ring: KeyRing): Promise<void> {
-  const path = ringFile(dataDir)
-  const temporary = `${path}.new`
-  await rm(temporary, { force: true })
-  const file = await open(temporary, 'wx', 0o600)
-  try {
-    await file.writeFile([...ring.values()].map(toLine).join(''))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  const directory = await open(dataDir)
+/** So that a file that is new there, or has a new name, is found after the power failed. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path)
   await directory.sync().finally(() => directory.close())
 }
 
-/** Adds keys to it, and makes it where there is none. Resolves to the ids of those that were not there. */
-export async function addToRingFile(dataDir: string, keys: readonly Buffer[]): Promise<string[]> {
-  const there = await readRingFile(ringFile(dataDir)).catch((error: Error) => {
+const toText = (ring: KeyRing) => [...ring.values()].map(toLine).join('')
+
+/**
+ * Writes the ring file of a data directory anew, whole or not at all; a missing one counts as empty. One process at a
+ * time: throws Refusal while another changes it, and where it was changed by hand meanwhile.
+ */
+async function changeRingFile(dataDir: string, change: (ring: KeyRing) => KeyRing): Promise<void> {
+  const path = ringFile(dataDir)
+  // Of whoever makes it the file is the lock as well.
+  const temporary = `${path}.new`
+  const file = await open(temporary, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+    throw new Refusal(`another command is changing ${path}; if none is, remove ${temporary} and try again`)
+  })
+  try {
+    try {
+      const before = await readOrEmpty(path)
+      await file.writeFile(toText(change(before)))
+      await file.sync()
+      if (toText(await readOrEmpty(path)) !== toText(before))
+        throw new Refusal(`${path} was changed meanwhile: try again`)
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncDirectory(dataDir)
+}
+
+const readOrEmpty = (path: string): Promise<KeyRing> =>
+  readRingFile(path).catch((error: Error) => {
     if ((error.cause as { code?: string } | undefined)?.code === 'ENOENT') return new Map<string, Buffer>()
     throw error
   })
-  const added = keys.map((key) => [keyId(key), key] as const).filter(([id]) => !there.has(id))
-  if (added.length > 0) {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
-    await writeRingFile(dataDir, new Map([...there, ...added]))
-  }
+
+/** Throws Refusal as `addToRingFile` does. */
+export const removeFromRingFile = (dataDir: string, id: string): Promise<void> =>
+  changeRingFile(dataDir, (ring) => new Map([...ring].filter(([other]) => other !== id)))
+
+/**
+ * Adds keys to it, and makes it where there is none. Resolves to the ids of those that were not there. Throws Refusal
+ * while another process changes it, and where it was changed by hand meanwhile.
+ */
+export async function addToRingFile(dataDir: string, keys: readonly Buffer[]): Promise<string[]> {
+  let added: (readonly [string, Buffer])[] = []
+  await changeRingFile(dataDir, (there) => {
+    added = keys.map((key) => [keyId(key), key] as const).filter(([id]) => !there.has(id))
+    return new Map([...there, ...added])
+  })
   return added.map(([id]) => id)
 }

@@ -25,7 +25,7 @@ export async function migrate(storage: Storage, directory: URL | string = OWN_MI
   const texts = new Map<number, string>()
   for (const { version, name } of known) texts.set(version, await readFile(fileIn(directory, name), 'utf8'))
 
-  return storage.system.write(async (tx) => {
+  return storage.writeSlowly(async (tx) => {
     if (storage.engine === 'postgres') await lockOthersOut(tx)
     await run(
       tx,

@@ -1,10 +1,12 @@
 // What only PostgreSQL can do wrong: connections that die, locks that wait, conflicts.
 import assert from 'node:assert/strict'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import pg from 'pg'
+import { until } from '../../test/support/carrier.ts'
 import { engines, random } from '../../test/support/engines.ts'
 import { openPostgres } from './postgres.ts'
-import { type Storage, StorageUnavailable, type Tx } from './storage.ts'
+import { Clause, type Read, type Storage, StorageUnavailable, type Tx } from './storage.ts'
 
 const isUnavailable = (error: unknown) => error instanceof StorageUnavailable
 
@@ -15,6 +17,41 @@ test('a database that does not answer is unavailable', async () => {
 test('the driver knows pipelines: an older one ignores the option silently', () => {
   assert.equal(new pg.Client({ pipeline: true }).pipeline, true)
 })
+
+/** Stands before a server; at `mute` all connections there are go silent, without an end. */
+async function makeLine(url: URL) {
+  let silent = new Set<Socket>()
+  let heard = 0
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const database = connect(Number(url.port), url.hostname)
+    for (const [from, to] of [
+      [client, database],
+      [database, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (data) => (silent.has(client) ? heard++ : to.write(data)))
+      from.on('close', () => to.destroy())
+      from.on('error', () => {})
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const through = new URL(url)
+  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url: through.href,
+    mute() {
+      silent = new Set(sockets)
+      heard = 0
+    },
+    /** How many packets were not passed on. */
+    heard: () => heard,
+    close() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
 
 const engine = engines.find(({ name }) => name === 'postgres')
 if (engine) {
@@ -39,6 +76,48 @@ if (engine) {
     await assert.rejects(killed, isUnavailable)
     await storage.write((tx) => hit(tx, 2))
     assert.deepEqual(await hits(storage), [0, 1])
+    await storage.close()
+  })
+
+  test('connections that go silent are given up: later for a scan; then new ones serve', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const line = await makeLine(new URL(process.env.TEST_DATABASE_URL ?? ''))
+    const storage = await openPostgres(line.url, { random })
+    const ask = (through: Read) => through.get<{ one: number }>`select 1 as one`
+    await Promise.all([ask(storage.read), ask(storage.read), ask(storage.read)])
+    line.mute()
+    let scanned = 'waits'
+    const failed = Promise.all([
+      assert.rejects(ask(storage.read), isUnavailable),
+      assert.rejects(storage.write(ask), isUnavailable),
+    ])
+    const scan = assert.rejects(ask(storage.scan), isUnavailable).then(() => (scanned = 'failed'))
+    await until(() => line.heard() >= 3)
+    t.mock.timers.tick(5_000)
+    await failed
+    assert.deepEqual(await ask(storage.read), { one: 1 })
+    assert.deepEqual(await storage.write(ask), { one: 1 })
+    assert.equal(scanned, 'waits')
+    t.mock.timers.tick(55_000)
+    await scan
+    await storage.close()
+    line.close()
+  })
+
+  test('what was prepared before another node altered the table goes on', async () => {
+    const storage = await openItems()
+    const find = (through: Read) => through.all<{ id: number }>`select * from item where id = 1`
+    const open = () => Promise.all(Array.from({ length: 8 }, () => storage.write(find)))
+    const read = () => Promise.all(Array.from({ length: 8 }, () => find(storage.read)))
+    await open()
+    await read()
+    for (const column of ['first', 'second']) {
+      const alter = new Clause([`alter table item add column ${column} bigint`], [])
+      await storage.system.write((tx) => tx.run`${alter}`)
+      const found = (column === 'first' ? await open() : await read()).flat()
+      assert.equal(found.length, 8)
+      for (const row of found) assert.ok(column in row)
+    }
     await storage.close()
   })
 

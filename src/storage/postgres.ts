@@ -1,5 +1,13 @@
 import type { Socket } from 'node:net'
-import type { CustomTypesConfig, DatabaseError, PoolClient, QueryConfig } from 'pg'
+import type {
+  ClientConfig,
+  CustomTypesConfig,
+  DatabaseError,
+  Pool,
+  PoolClient,
+  QueryConfig,
+  QueryResult,
+} from 'pg'
 import type { Random } from '../clock.ts'
 import { createStatementCache, type Ready } from './statement.ts'
 import {
@@ -15,15 +23,24 @@ import {
 } from './storage.ts'
 
 type Statement = Pick<QueryConfig, 'name' | 'text'>
+/** The driver takes it for a single query too, though its types do not say so. */
+type TimeLimit = Pick<ClientConfig, 'query_timeout'>
 type Find = (strings: TemplateStringsArray, values: Value[]) => Ready<Statement>
+type Ask = (ready: Ready<Statement>) => Promise<QueryResult>
 
 const CONNECTIONS = 16
+/** A connection that has not answered for so long is dead, though nobody said so. Longer than the lock time-out. */
+const TIMEOUT_MS = 5_000
+const SCAN_TIMEOUT_MS = 60_000
+const MIGRATION_TIMEOUT_MS = 3_600_000
 const MAX_TRIES = 5
 /** A server keeps a named statement as long as its connection: texts beyond this many go without a name. */
 const MAX_NAMES = 1_000
 /** Connection, resources, shutdown, I/O; read-only after a failover, deadlock and conflict, lock timeout. */
 const UNAVAILABLE = /^(08|53|57|58)|^(25006|40001|40P01|55P03)$/
-const CONFLICT = /^(40001|40P01)$/
+/** A prepared statement would bring back other columns than it did: a migration has changed its table. */
+const STALE_PLAN = '0A000'
+const TRY_AGAIN = ['40001', '40P01', STALE_PLAN]
 
 /**
  * Opens a pool on a PostgreSQL URL; `sslmode` and the like work as pg has them. Many processes may share the
@@ -41,6 +58,8 @@ export async function openPostgres(
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: TIMEOUT_MS,
     lock_timeout: 2_000,
     idle_in_transaction_session_timeout: 5_000,
     fallback_application_name: 'countersign',
@@ -65,9 +84,24 @@ export async function openPostgres(
     }
   }
 
-  async function tryOnce<T>(unit: Unit<T>, find: Find): Promise<T> {
+  let names = 0
+  const newName = () => (names < MAX_NAMES ? `s${names++}` : undefined)
+
+  async function ask(on: Pool | PoolClient, { statement, args }: Ready<Statement>, timeoutMs: number) {
+    const { name, text } = statement
+    const query: QueryConfig & TimeLimit = { name, text, values: args, query_timeout: timeoutMs }
+    try {
+      return await on.query(query)
+    } catch (error) {
+      // Each connection prepares it anew by another name.
+      if (codeOf(error) === STALE_PLAN && statement.name === name) statement.name = newName()
+      throw toStorageError(error)
+    }
+  }
+
+  async function tryOnce<T>(unit: Unit<T>, find: Find, timeoutMs: number): Promise<T> {
     const client = await checkOut()
-    const tx = new UnitTx(client, find, toStorageError)
+    const tx = new UnitTx(client, find, (ready) => ask(client, ready, timeoutMs), toStorageError)
     let broken: Error | undefined
     try {
       const value = await unit(tx)
@@ -75,7 +109,7 @@ export async function openPostgres(
       return value
     } catch (error) {
       broken = await tx.rollback()
-      throw isConflict(tx.failure) ? tx.failure : error
+      throw mayTryAgain(tx.failure) ? tx.failure : error
     } finally {
       client.release(broken)
     }
@@ -97,50 +131,55 @@ export async function openPostgres(
   }
 
   /** Conflicts are tried again: a net only, for rows that units lock in different orders. */
-  async function write<T>(unit: Unit<T>, find: Find): Promise<T> {
+  async function insist<T>(work: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        return await tryOnce(unit, find)
+        return await work()
       } catch (error) {
-        if (tries === MAX_TRIES || !isConflict(error)) throw error
+        if (tries === MAX_TRIES || !mayTryAgain(error)) throw error
         // The machine's time, not the program's: a test that holds the clock must not hold the writer.
         await new Promise((resolve) => setTimeout(resolve, random.int(2 ** (tries + 1)) + 1))
       }
     }
   }
 
-  let names = 0
-  function access(system: boolean): Access {
+  function access(system: boolean) {
     const find = createStatementCache<Statement>(
       (position) => `$${position}`,
       (text) => {
         observe?.(text, system)
-        return names < MAX_NAMES ? { name: `s${names++}`, text } : { text }
+        return { name: newName(), text }
       },
     )
-    const query = async (strings: TemplateStringsArray, values: Value[]) => {
-      const { statement, args } = find(strings, values)
-      try {
-        return await track(() => pool.query({ ...statement, values: args }))
-      } catch (error) {
-        throw toStorageError(error)
+    const readWithin = (timeoutMs: number): Read => {
+      const query = (strings: TemplateStringsArray, values: Value[]) =>
+        track(() => insist(() => ask(pool, find(strings, values), timeoutMs)))
+      return {
+        get: async (strings, ...values) => (await query(strings, values)).rows[0],
+        all: async (strings, ...values) => (await query(strings, values)).rows,
       }
     }
-    const read: Read = {
-      get: async (strings, ...values) => (await query(strings, values)).rows[0],
-      all: async (strings, ...values) => (await query(strings, values)).rows,
+    const writeWithin =
+      (timeoutMs: number): Access['write'] =>
+      (unit) =>
+        track(() => insist(() => tryOnce(unit, find, timeoutMs)))
+    return {
+      read: readWithin(TIMEOUT_MS),
+      scan: readWithin(SCAN_TIMEOUT_MS),
+      write: writeWithin(TIMEOUT_MS),
+      writeSlowly: writeWithin(MIGRATION_TIMEOUT_MS),
     }
-    return { read, scan: read, write: (unit) => track(() => write(unit, find)) }
   }
 
-  const system = access(true)
-  const tenant = access(false)
+  const { writeSlowly, ...system } = access(true)
+  const { writeSlowly: _, ...tenant } = access(false)
   const storage: Storage = {
     ...tenant,
     engine: 'postgres',
     fused: tenant.read,
     forUpdate: new Fragment(' for update'),
     system,
+    writeSlowly,
     async ping() {
       const row = await system.read.get<{
         ms: number
@@ -173,8 +212,12 @@ function createTypes(getTypeParser: CustomTypesConfig['getTypeParser']): CustomT
   return { getTypeParser: find as CustomTypesConfig['getTypeParser'] }
 }
 
-const isConflict = (error: unknown) =>
-  error instanceof StorageUnavailable && CONFLICT.test((error.cause as Partial<DatabaseError>).code ?? '')
+function codeOf(error: unknown): string {
+  const cause = error instanceof StorageUnavailable ? error.cause : error
+  return (cause as Partial<DatabaseError> | undefined)?.code ?? ''
+}
+
+const mayTryAgain = (error: unknown) => TRY_AGAIN.includes(codeOf(error))
 
 /** A unit's view of its connection. After a failed statement it can only fail. */
 class UnitTx implements Tx {
@@ -183,11 +226,13 @@ class UnitTx implements Tx {
   #begun = false
   readonly #client: PoolClient
   readonly #find: Find
+  readonly #ask: Ask
   readonly #toStorageError: (error: unknown) => unknown
 
-  constructor(client: PoolClient, find: Find, toStorageError: (error: unknown) => unknown) {
+  constructor(client: PoolClient, find: Find, ask: Ask, toStorageError: (error: unknown) => unknown) {
     this.#client = client
     this.#find = find
+    this.#ask = ask
     this.#toStorageError = toStorageError
   }
 
@@ -230,12 +275,12 @@ class UnitTx implements Tx {
   async #query(strings: TemplateStringsArray, values: Value[]) {
     if (!this.#open) throw new Error('tx used after its unit ended')
     if (this.failure !== undefined) throw this.failure
-    const { statement, args } = this.#find(strings, values)
+    const ready = this.#find(strings, values)
     try {
       this.#begin()
-      return await this.#client.query({ ...statement, values: args })
+      return await this.#ask(ready)
     } catch (error) {
-      this.failure ??= this.#toStorageError(error)
+      this.failure ??= error
       throw this.failure
     }
   }

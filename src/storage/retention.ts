@@ -10,16 +10,16 @@ const BITE = 500
  */
 export async function prune(
   { system }: Storage,
-  placements: number,
-  { verificationsBeforeMs, inboxBeforeMs }: { verificationsBeforeMs: number; inboxBeforeMs: number },
+  placements: Iterable<number>,
+  olderThan: { verificationsMs: number; attemptsMs: number; inboxMs: number },
 ): Promise<void> {
-  for (let placement = 0; placement < placements; placement++) {
+  for (const placement of placements) {
     const before = (prefix: string, ms: number) => sidFloor(prefix, placement, ms)
     for (const [table, sid, end] of [
-      [sql`verification`, sql`sid`, before('VE', verificationsBeforeMs)],
-      [sql`handover`, sql`attempt_sid`, before('VL', verificationsBeforeMs)],
-      [sql`attempt`, sql`sid`, before('VL', verificationsBeforeMs)],
-      [sql`inbox_message`, sql`sid`, before('IM', inboxBeforeMs)],
+      [sql`verification`, sql`sid`, before('VE', olderThan.verificationsMs)],
+      [sql`handover`, sql`attempt_sid`, before('VL', olderThan.attemptsMs)],
+      [sql`attempt`, sql`sid`, before('VL', olderThan.attemptsMs)],
+      [sql`inbox_message`, sql`sid`, before('IM', olderThan.inboxMs)],
     ] as const) {
       await inBites(async () => {
         const rows = await system.read.all<{ sid: string }>`select ${sid} as sid from ${table}
@@ -36,7 +36,7 @@ export async function prune(
   }
   await inBites(async () => {
     const rows = await system.read.all<{ placement: number; provider: string; message_id: string }>`
-      select placement, provider, message_id from receipt_key where created_at < ${verificationsBeforeMs}
+      select placement, provider, message_id from receipt_key where created_at < ${olderThan.attemptsMs}
       order by created_at limit ${BITE}`
     return system.write(async (tx) => {
       for (const { placement, provider, message_id } of rows) {

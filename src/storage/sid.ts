@@ -15,5 +15,12 @@ export function sidFloor(prefix: string, placement: number, createdAtMs: number)
 
 export const sidPlacement = (sid: string) => Number.parseInt(sid.slice(2, 5), 16)
 
+/** When the row of a sid was created. */
+export const sidCreatedAtMs = (sid: string) => Number.parseInt(sid.slice(5, 16), 16)
+
+/** Sids are written in lower case, whatever case they are asked for in. What is no sid stays as it is. */
+export const canonicalSid = (text: string) =>
+  /^[A-Z]{2}[0-9a-fA-F]{32}$/.test(text) ? text.slice(0, 2) + text.slice(2).toLowerCase() : text
+
 /** What is no sid is in no table, and need not be looked for: PostgreSQL would refuse a NUL. */
 export const isSid = (text: string) => /^[A-Z]{2}[0-9a-f]{32}$/.test(text)

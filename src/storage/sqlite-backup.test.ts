@@ -49,7 +49,10 @@ test('a backup holds what was committed before it, though writes go on; only its
     [],
   )
   await assert.rejects(async () => storage.backup?.(to), /is there already/)
-  await assert.rejects(async () => storage.backup?.(join(dataDir, 'no', 'such', 'folder')), /ENOENT/)
+  await assert.rejects(
+    async () => storage.backup?.(join(dataDir, 'no', 'such', 'folder')),
+    /cannot be written \(ENOENT\)/,
+  )
   await storage.close()
 })
 

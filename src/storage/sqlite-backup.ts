@@ -3,6 +3,7 @@ import { access, copyFile, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Refusal } from '../refusal.ts'
+import type { SealedColumn } from './reseal.ts'
 import { createThread } from './sqlite-thread.ts'
 
 const SIDE_FILES = ['-wal', '-shm', '-journal']
@@ -16,7 +17,12 @@ export async function backupSqlite(path: string, to: string): Promise<void> {
   const unfinished = `${to}.unfinished`
   await rm(unfinished, { force: true })
   // SQLite fills an empty file: so it is never readable by others.
-  await (await open(unfinished, 'wx', 0o600)).close()
+  const empty = await open(unfinished, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw new Refusal(
+      `${to} cannot be written (${error.code}): is there such a folder, and may the server write there?`,
+    )
+  })
+  await empty.close()
   // A thread of its own: the one for scans has other reads to do meanwhile.
   const thread = createThread(path, true, { yielding: true })
   try {
@@ -52,6 +58,26 @@ async function syncUntil(done: Promise<unknown>, path: string): Promise<void> {
     await file.close()
   }
 }
+
+/** The keys that what is sealed in a database file needs, each once. Reads the whole of it, on a thread of its own. */
+export async function listKeyIds(
+  path: string,
+  columns: readonly Pick<SealedColumn, 'table' | 'column'>[],
+): Promise<string[]> {
+  const thread = createThread(path, true, { yielding: true })
+  const ids = columns.map(
+    ({ table, column }) => `select ${keyIdIn(column)} as id from ${table} where ${column} is not null`,
+  )
+  try {
+    const rows = await thread.call('all', `${ids.join(' union ')} order by id`, [])
+    return (rows as { id: string }[]).map(({ id }) => id)
+  } finally {
+    await thread.close()
+  }
+}
+
+/** As `sealedPrefix` of the vault puts it before each value: after the version. */
+const keyIdIn = (column: string) => `lower(hex(substr(${column}, 2, 4)))`
 
 /** What a restore has to know of a backup. */
 export interface Backup {

@@ -21,7 +21,7 @@ export async function openSqlite(
   { clock, observe }: { clock: Clock; observe?: Observe },
 ): Promise<Storage> {
   const lock = takeLock(path)
-  const db = openWriting(path)
+  const db = openOwned(path, lock)
   // After the writer: a read-only handle cannot make the shared-memory file.
   const reading = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
   // Caches of 8 and 32 MB: beyond them the system's own serves as well, and memory is counted (docs/performance.md).
@@ -62,6 +62,7 @@ export async function openSqlite(
     engine: 'sqlite',
     forUpdate: new Fragment(''),
     system,
+    writeSlowly: system.write,
     backup: (to) => backupSqlite(path, to),
     async ping() {
       const row = await system.read.get<{
@@ -82,7 +83,9 @@ export async function openSqlite(
 
 /** Throws where another process has it. Held by the kernel for this process, so that it goes with the process however that ends. */
 export function takeLock(path: string): DatabaseSync {
-  const lock = new DatabaseSync(`${path}.lock`)
+  const file = `${path}.lock`
+  makeFile(file)
+  const lock = new DatabaseSync(file)
   try {
     lock.exec('begin exclusive')
     return lock
@@ -93,8 +96,20 @@ export function takeLock(path: string): DatabaseSync {
   }
 }
 
+/** For its owner only. SQLite gives its side files the mode of the database. */
+const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
+
+function openOwned(path: string, lock: DatabaseSync): DatabaseSync {
+  try {
+    return openWriting(path)
+  } catch (cause) {
+    lock.close()
+    throw new Error(`${path} cannot be opened as the database`, { cause })
+  }
+}
+
 function openWriting(path: string): DatabaseSync {
-  closeSync(openSync(path, 'a', 0o600)) // SQLite gives its side files the mode of the database
+  makeFile(path)
   const db = new DatabaseSync(path, { timeout: 5000 })
   const mode = db.prepare('pragma journal_mode=wal').get()
   if (mode?.journal_mode !== 'wal') throw new Error(`${path}: its file system cannot hold a write-ahead log`)

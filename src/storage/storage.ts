@@ -72,6 +72,8 @@ export interface Storage extends Access {
   readonly fused?: Pick<Tx, 'get'>
   /** For what is not done for one tenant: sweeper, retention, log-in. The rest must name `account_sid`. */
   readonly system: Access
+  /** For migrations: as `system.write`, but a statement may take its time. */
+  writeSlowly: Access['write']
   /** Copies the database into a file that is not there yet, while it serves; SQLite only. */
   backup?(to: string): Promise<void>
   /** Rejects when the database does not answer. Resolves to its clock, in ms since 1970. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 import type { Random } from '../clock.ts'
 import type { KeyRing } from './key-ring.ts'
+import { StorageUnavailable } from './storage.ts'
 
 export interface Vault {
   /** `context` says where the value lives (account, sid, what): only with the same one does it open. */
@@ -20,6 +21,8 @@ export interface KeyedVault extends Vault {
    * key that the other nodes have retired would be lost.
    */
   useKeys(ring: KeyRing, activeKeyId: string): void
+  /** Nothing is sealed while `isFenced`: throws StorageUnavailable. */
+  fence(isFenced: () => boolean): void
 }
 
 /** A value that cannot be opened. The message never tells of the value. */
@@ -47,6 +50,7 @@ export function createVault(ring: KeyRing, activeKeyId: string, random: Random):
   let head = Buffer.alloc(0)
   let sealing: Buffer | undefined
   let seals = 0
+  let isFenced = () => false
 
   function renewSalt(): Buffer {
     const key = keys.get(active)
@@ -88,7 +92,11 @@ export function createVault(ring: KeyRing, activeKeyId: string, random: Random):
       if (activeKeyId !== active || !keys.has(active)) sealing = undefined
       active = activeKeyId
     },
+    fence(condition) {
+      isFenced = condition
+    },
     seal(bytes, context) {
+      if (isFenced()) throw new StorageUnavailable(new VaultError('this node cannot report to the others'))
       const subkey = sealing === undefined || ++seals > SEALS_PER_SALT ? renewSalt() : sealing
       const nonce = random.bytes(TEXT_AT - NONCE_AT)
       const cipher = createCipheriv('aes-256-gcm', subkey, nonce)

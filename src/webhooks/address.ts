@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { networkSet } from '../addresses.ts'
+import { type Config, isLoopback } from '../config.ts'
 
 /** Which addresses a callback may go to. */
 export interface AddressPolicy {
@@ -32,9 +33,20 @@ const notPublic = networkSet([
 const globalV6 = networkSet(['2000::/3'])
 const LOOPBACK = ['127.0.0.0/8', '::1/128']
 
-/** Public addresses, and the private ones that the operator allows; a server of loopback may call loopback. */
-export function makeAddressPolicy(allowed: readonly string[], mayCallLoopback: boolean): AddressPolicy {
-  const exceptions = networkSet(mayCallLoopback ? [...allowed, ...LOOPBACK] : allowed)
+type Exposure = Pick<Config, 'host' | 'publicUrl' | 'signUp' | 'tlsTerminatedByProxy' | 'trustedProxies'>
+
+/** Whether callbacks may go to the machine itself: where nothing says that others than its own users are served. */
+export const mayCallLoopback = (config: Exposure) =>
+  isLoopback(config.host) &&
+  (config.publicUrl === undefined ||
+    isLoopback(new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, ''))) &&
+  config.trustedProxies.length === 0 &&
+  !config.tlsTerminatedByProxy &&
+  !config.signUp
+
+/** Public addresses, and the private ones that the operator allows; with `withLoopback` those of the machine itself. */
+export function makeAddressPolicy(allowed: readonly string[], withLoopback: boolean): AddressPolicy {
+  const exceptions = networkSet(withLoopback ? [...allowed, ...LOOPBACK] : allowed)
   const isPublic = (address: string) =>
     !notPublic.has(address) && (isIP(address) === 4 || globalV6.has(address))
   return { allows: (address) => isIP(address) !== 0 && (exceptions.has(address) || isPublic(address)) }

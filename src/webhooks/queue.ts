@@ -1,4 +1,4 @@
-import { openAuthToken } from '../accounts/accounts/account.ts'
+import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import { findAccount } from '../accounts/accounts/store.ts'
 import type { Context } from '../context.ts'
 import { newSid } from '../storage/sid.ts'
@@ -13,6 +13,8 @@ import { type Delivery, insertDelivery, lease, listDue, updateTry } from './stor
 const LEASE_MS = 15_000
 const SWEEP_MS = 1_000
 const MAX_UNDER_WAY = 50
+/** So that receivers that never answer hold up nobody else's callbacks. */
+const MAX_OF_ACCOUNT = 5
 const BACKOFF_MS = 5_000
 const MAX_BACKOFF_MS = 3_600_000
 /** A receiver that is away over a night still gets its callback. */
@@ -28,15 +30,15 @@ export class WebhookQueue {
   readonly policy: AddressPolicy
   readonly #ctx: Context
   readonly #resolve: Resolve
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Map<Promise<void>, string>()
   #sweeping: Promise<void> = Promise.resolve()
   #stopSweeper = () => {}
   #closed = false
 
-  constructor(ctx: Context, mayCallLoopback: boolean, resolve: Resolve = resolveHost) {
+  constructor(ctx: Context, withLoopback: boolean, resolve: Resolve = resolveHost) {
     this.#ctx = ctx
     this.#resolve = resolve
-    this.policy = makeAddressPolicy(ctx.config.allowPrivateCallbacks, mayCallLoopback)
+    this.policy = makeAddressPolicy(ctx.config.allowPrivateCallbacks, withLoopback)
   }
 
   /** Queues a callback in the unit of what it tells of. */
@@ -73,7 +75,7 @@ export class WebhookQueue {
   /** Resolves when no sweep runs and no call is under way here. */
   async drained(): Promise<void> {
     await this.#sweeping
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.keys())
   }
 
   #scheduleSweep(): void {
@@ -92,14 +94,23 @@ export class WebhookQueue {
     const { storage, clock } = this.#ctx
     const room = MAX_UNDER_WAY - this.#underWay.size
     if (room === 0) return
-    const due = await listDue(storage.system.read, clock.now(), room)
+    // Twice as many as there may be: of some accounts enough are under way already.
+    const due = await listDue(storage.system.read, clock.now(), 2 * MAX_UNDER_WAY, MAX_OF_ACCOUNT)
     const untilMs = clock.now() + LEASE_MS
     await Promise.all(
-      due.map(async (delivery) => {
+      this.#fitting(due, room).map(async (delivery) => {
         const taken = await storage.system.write((tx) => lease(tx, delivery, untilMs))
         if (taken === 1) this.#begin(delivery, untilMs)
       }),
     )
+  }
+
+  /** Those of which there is room for one more of their account. */
+  #fitting(due: readonly Delivery[], room: number): Delivery[] {
+    const ofAccount = new Map<string, number>()
+    const countOne = (sid: string) => ofAccount.set(sid, (ofAccount.get(sid) ?? 0) + 1).get(sid) ?? 0
+    for (const accountSid of this.#underWay.values()) countOne(accountSid)
+    return due.filter(({ accountSid }) => countOne(accountSid) <= MAX_OF_ACCOUNT).slice(0, room)
   }
 
   #begin(delivery: Delivery, leasedUntilMs: number): void {
@@ -111,22 +122,19 @@ export class WebhookQueue {
         ),
       )
       .finally(() => this.#underWay.delete(call))
-    this.#underWay.add(call)
+    this.#underWay.set(call, delivery.accountSid)
   }
 
   async #deliver(delivery: Delivery, leasedUntilMs: number): Promise<void> {
     const { storage, clock, log } = this.#ctx
     const startedAtMs = clock.now()
-    const called = await this.#call(delivery)
+    const account = await this.#findActive(delivery.accountSid)
+    const called = account && (await this.#call(delivery, account))
     const now = clock.now()
-    const isDelivered = called.outcome === 'answered' && called.status >= 200 && called.status < 300
-    const detail = isDelivered
-      ? null
-      : called.outcome === 'answered'
-        ? `HTTP ${called.status}`
-        : called.reason
+    const isDelivered = called?.outcome === 'answered' && called.status >= 200 && called.status < 300
+    const detail = isDelivered ? null : tell(called)
     const dueAtMs = now + this.#backoffMs(delivery.tries)
-    const isOver = isDelivered || dueAtMs >= delivery.expiresAtMs
+    const isOver = isDelivered || !account || dueAtMs >= delivery.expiresAtMs
     const next: Delivery = {
       ...delivery,
       status: isDelivered ? 'delivered' : isOver ? 'failed' : 'queued',
@@ -141,13 +149,14 @@ export class WebhookQueue {
         delivery_sid: delivery.sid,
         status: next.status,
         detail,
+        ...(called?.outcome === 'failed' && { cause: called.cause }),
         ms: now - startedAtMs,
       },
       'callback',
     )
     await storage.system.write((tx) => updateTry(tx, next, leasedUntilMs))
     // The first time: whoever owns the receiver need not be told at each try.
-    if (!isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
+    if (account && !isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
   }
 
   #alert({ accountSid, sid, method, url }: Delivery, detail: string): void {
@@ -157,25 +166,38 @@ export class WebhookQueue {
       errorCode: RETRIEVAL_FAILURE,
       text: `The callback was not taken (${detail}); it will be tried again for a day`,
       requestMethod: method,
-      requestUrl: url,
+      // Its path and query may hold a secret of the receiver's.
+      requestUrl: new URL(url).origin,
     })
   }
 
-  async #call({ accountSid, url: text, method, form }: Delivery): Promise<Called> {
-    const { storage, clock } = this.#ctx
+  /** Undefined also where the parent is not active: then nothing of the account is. */
+  async #findActive(sid: string): Promise<Account | undefined> {
+    const { read } = this.#ctx.storage.system
+    const account = await findAccount(read, sid)
+    const parent = account?.parentSid ? await findAccount(read, account.parentSid) : account
+    return account?.status === 'active' && parent?.status === 'active' ? account : undefined
+  }
+
+  async #call({ url: text, method, form }: Delivery, account: Account): Promise<Called> {
     // As the rules are now, which need not be those of the day it was given.
     const url = parseDestination(text, this.policy)
-    if (!url) return { outcome: 'failed', reason: 'address refused' }
-    const account = await findAccount(storage.system.read, accountSid)
-    if (!account) return { outcome: 'failed', reason: 'account gone' }
-    const token = openAuthToken(this.#ctx, accountSid, account.authToken)
-    return callOut(compose(method, url, form, token), { policy: this.policy, clock, resolve: this.#resolve })
+    if (!url) return { outcome: 'failed', reason: 'refused', cause: 'not an address to be called' }
+    const token = openAuthToken(this.#ctx, account.sid, account.authToken)
+    const world = { policy: this.policy, clock: this.#ctx.clock, resolve: this.#resolve }
+    return callOut(compose(method, url, form, token), world)
   }
 
   #backoffMs(tries: number): number {
     const jitter = 0.5 + this.#ctx.random.int(1000) / 1000
     return Math.round(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** tries) * jitter)
   }
+}
+
+/** What is kept of a failure; undefined is a call that was not made. */
+function tell(called: Called | undefined): string {
+  if (!called) return 'account not active'
+  return called.outcome === 'answered' ? `HTTP ${called.status}` : called.reason
 }
 
 function compose(method: Delivery['method'], url: URL, form: Parameters, authToken: string): Outward {

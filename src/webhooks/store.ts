@@ -57,10 +57,17 @@ export const insertDelivery = (tx: Tx, d: Delivery) =>
 
 // What the queue does is not done for one tenant.
 
-/** Those whose time has come, oldest first. */
-export async function listDue(read: Read, nowMs: number, limit: number): Promise<Delivery[]> {
-  const rows = await read.all<Row>`select * from webhook_delivery
-    where due_at <= ${nowMs} and due_at is not null order by due_at limit ${limit}`
+/** Those whose time has come, oldest first; no more than some of each account. */
+export async function listDue(
+  read: Read,
+  nowMs: number,
+  limit: number,
+  limitOfAccount: number,
+): Promise<Delivery[]> {
+  const rows = await read.all<Row>`select * from (
+      select *, row_number() over (partition by account_sid order by due_at, sid) as turn from webhook_delivery
+      where due_at <= ${nowMs} and due_at is not null
+    ) as due where turn <= ${limitOfAccount} order by due_at, sid limit ${limit}`
   return rows.map(toDelivery)
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import twilio from 'twilio'
+import { addAccount } from '../../test/support/account.ts'
 import { type FakeClock, fakeClock, timerlessClock } from '../../test/support/clock.ts'
 import { type Receiver, startReceiver } from '../../test/support/receiver.ts'
 import { type TestServer, testServer } from '../../test/support/server.ts'
-import { makeAddressPolicy } from './address.ts'
+import { loadConfig } from '../config.ts'
+import { makeAddressPolicy, mayCallLoopback } from './address.ts'
 import { callOut, type Resolve, resolveHost } from './call.ts'
 import { parseDestination } from './destination.ts'
 import { WebhookQueue } from './queue.ts'
@@ -97,6 +99,27 @@ describe('an address that a customer gives', () => {
   test('what is no address is not allowed', () => assert.equal(strict.allows('localhost'), false))
 })
 
+describe('a server may call loopback', () => {
+  const allows = async (env: NodeJS.ProcessEnv) =>
+    mayCallLoopback(
+      await loadConfig(env, '/', () => Promise.reject(Object.assign(new Error(), { code: 'ENOENT' }))),
+    )
+  test('where it listens there only', async () => {
+    assert.equal(await allows({}), true)
+    assert.equal(await allows({ PUBLIC_URL: 'http://localhost:8080' }), true)
+    assert.equal(await allows({ PUBLIC_URL: 'http://[::1]:8080' }), true)
+  })
+  for (const [name, value] of [
+    ['COUNTERSIGN_TLS_TERMINATED_BY_PROXY', 'true'],
+    ['COUNTERSIGN_TRUSTED_PROXIES', '127.0.0.1'],
+    ['COUNTERSIGN_SIGN_UP', 'true'],
+    ['PUBLIC_URL', 'https://verify.example.com'],
+  ] as const) {
+    test(`and not where ${name} says that it serves others`, async () =>
+      assert.equal(await allows({ [name]: value }), false))
+  }
+})
+
 describe('a call outward', () => {
   let receiver: Receiver
   const clock = timerlessClock()
@@ -122,7 +145,7 @@ describe('a call outward', () => {
       { method: 'POST', url: new URL(`http://${host}:${receiver.port}/hook`), headers: {}, body: 'a=b' },
       { policy: makeAddressPolicy([], mayCallLoopback), clock, resolve },
     )
-  const refused = { outcome: 'failed', reason: 'EADDRREFUSED' }
+  const refused = { outcome: 'failed', reason: 'refused', cause: 'EADDRREFUSED' }
 
   test('goes to the address that was looked up', async () => {
     assert.deepEqual(await call(names(['127.0.0.1'])), { outcome: 'answered', status: 200 })
@@ -164,7 +187,8 @@ describe('a call outward', () => {
     receiver.answer = { status: 200, body: 'x'.repeat(64 * 1024) }
     assert.deepEqual(await call(names(['127.0.0.1'])), { outcome: 'answered', status: 200 })
     receiver.answer = { status: 200, body: 'x'.repeat(10_000_000) }
-    assert.deepEqual(await call(names(['127.0.0.1'])), { outcome: 'failed', reason: 'answer too large' })
+    const called = await call(names(['127.0.0.1']))
+    assert.deepEqual(called, { outcome: 'failed', reason: 'not reached', cause: 'answer too large' })
   })
 
   test('ends after five seconds without an answer', async () => {
@@ -176,17 +200,27 @@ describe('a call outward', () => {
     )
     await own.advance('4999ms')
     await own.advance('1ms')
-    assert.deepEqual(await called, { outcome: 'failed', reason: 'timeout' })
+    assert.deepEqual(await called, { outcome: 'failed', reason: 'timeout', cause: '5000 ms' })
   })
 
-  test('says why nobody answered', async () => {
+  test('that gets no answer fails alike for the customer, whatever the cause; the operator is told that', async () => {
     const gone = await startReceiver()
     await gone.close()
     const called = await callOut(
       { method: 'GET', url: new URL(gone.url), headers: {} },
       { policy: makeAddressPolicy([], true), clock, resolve: resolveHost },
     )
-    assert.deepEqual(called, { outcome: 'failed', reason: 'ECONNREFUSED' })
+    assert.deepEqual(called, { outcome: 'failed', reason: 'not reached', cause: 'ECONNREFUSED' })
+    const unknown = await call(() => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })))
+    assert.deepEqual(unknown, { outcome: 'failed', reason: 'not reached', cause: 'ENOTFOUND' })
+  })
+
+  test('a name server that does not answer holds none of the threads that files and hashes need', async () => {
+    const threads = () =>
+      process.getActiveResourcesInfo().filter((name) => name === 'GetAddrInfoReqWrap').length
+    const asked = resolveHost('name.invalid').catch(() => [])
+    assert.equal(threads(), 0)
+    await asked
   })
 })
 
@@ -289,6 +323,51 @@ describe('the queue of callbacks', () => {
     )
   })
 
+  test('an alert tells where to, but not what of the address may be a secret', async () => {
+    receiver.answer = { status: 500 }
+    await queue('POST', `${receiver.url}/hook?tenant=7`)
+    await pass(1)
+    await server.ctx.alerts.flush()
+    const { sid } = (await server.get('/v1/Alerts')).body.alerts[0]
+    assert.equal((await server.get(`/v1/Alerts/${sid}`)).body.request_url, receiver.url)
+    receiver.answer = { status: 200 }
+    await pass(60)
+  })
+
+  test('one account has five under way, and holds up no other', async () => {
+    receiver.answer = null
+    for (let n = 0; n < 120; n++) await queue('POST', `${receiver.url}/slow`)
+    const other = await addAccount(server.ctx)
+    await server.ctx.storage.system.write((tx) =>
+      server.ctx.webhooks.add(tx, {
+        accountSid: other.sid,
+        url: `${receiver.url}/other`,
+        method: 'POST',
+        form: {},
+      }),
+    )
+    // The database and the receiver are real.
+    while (receiver.received.length < 6) await clock.advance('200ms')
+    const urls = receiver.received.slice(0, 6).map(({ url }) => url)
+    assert.deepEqual(urls.sort(), ['/other', '/slow', '/slow', '/slow', '/slow', '/slow'])
+    await server.ctx.storage.system.write((tx) => tx.run`delete from webhook_delivery where tries = 0`)
+    await clock.advance('6s')
+    await server.ctx.webhooks.drained()
+  })
+
+  test('a suspended account, or one whose parent is, has nothing called', async () => {
+    const suspended = await addAccount(server.ctx, 'suspended')
+    const below = await addAccount(server.ctx, 'active', 'Full', suspended.sid)
+    for (const { sid: accountSid } of [suspended, below]) {
+      await server.ctx.storage.system.write((tx) =>
+        server.ctx.webhooks.add(tx, { accountSid, url: receiver.url, method: 'POST', form: {} }),
+      )
+      await pass(2)
+      assert.deepEqual({ ...(await state()) }, { status: 'failed', detail: 'account not active', tries: 1 })
+    }
+    assert.deepEqual(receiver.received, [])
+  })
+
   test('is given up when its day is over', async () => {
     await queue('POST', 'http://10.0.0.1/hook')
     await pass(1)
@@ -299,7 +378,7 @@ describe('the queue of callbacks', () => {
     )
     await pass(180)
     const { status, detail, tries } = (await state()) ?? assert.fail()
-    assert.deepEqual([status, detail], ['failed', 'address refused'])
+    assert.deepEqual([status, detail], ['failed', 'refused'])
     assert.ok(tries >= 3, `${tries} tries`)
   })
 
@@ -343,7 +422,7 @@ describe('the queue of callbacks', () => {
   test('old ones are pruned', async () => {
     const { system } = server.ctx.storage
     await pruneDeliveries(system, clock.now() + 1)
-    assert.deepEqual(await listDue(system.read, Number.MAX_SAFE_INTEGER, 10), [])
+    assert.deepEqual(await listDue(system.read, Number.MAX_SAFE_INTEGER, 10, 10), [])
     assert.equal(await state(), undefined)
   })
 })

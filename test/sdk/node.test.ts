@@ -452,7 +452,7 @@ describe('the official Node SDK', () => {
   })
 
   test('runs the example', async () => {
-    const printed = await runExample(server, url, process.execPath, 'node/verify.js', freshNumber())
+    const printed = await runExample(server, url, process.execPath, 'node/verify.mjs', freshNumber())
     assert.match(printed, /^(VE[0-9a-f]{32}) is pending\nCode: \1 is approved\n$/)
   })
 })

@@ -9,8 +9,9 @@ export async function addAccount(
   ctx: Context,
   status: Account['status'] = 'active',
   kind: Account['kind'] = 'Full',
+  parentSid?: string,
 ): Promise<{ sid: string; authorization: string }> {
-  const account = makeAccount(ctx, { friendlyName: 'Another', status, kind })
+  const account = makeAccount(ctx, { friendlyName: 'Another', status, kind, ...(parentSid && { parentSid }) })
   await ctx.storage.system.write((tx) => insertAccount(tx, account))
   return {
     sid: account.sid,

@@ -50,6 +50,7 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
 
   clock.pass(2 * DAY_MS)
   await runBackground(ctx)
+  await server.get(`/v2/Attempts?VerificationSid=${started.sid}`)
   const day = 'DateCreatedAfter=2026-01-01T00:00:00Z&DateCreatedBefore=2027-01-01T00:00:00Z'
   await paged('/v2/Attempts')
   await paged(`/v2/Attempts?ChannelData.To=${encodeURIComponent(to)}`)
@@ -68,7 +69,7 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
   await server.get(`${usage}/Triggers/${trigger.sid}.json`)
   await server.post(`${usage}/Triggers/${trigger.sid}.json`, { FriendlyName: 'Renamed' })
   await runUsage(ctx)
-  const [callbackDue] = await webhookStore.listDue(ctx.storage.system.read, ctx.clock.now(), 10)
+  const [callbackDue] = await webhookStore.listDue(ctx.storage.system.read, ctx.clock.now(), 10, 10)
   if (callbackDue) {
     await ctx.storage.system.write((tx) => webhookStore.lease(tx, callbackDue, ctx.clock.now()))
     await ctx.storage.system.write((tx) => webhookStore.updateTry(tx, callbackDue, ctx.clock.now()))

@@ -17,7 +17,8 @@ export function carrier(id: string, answer?: Answer): Carrier {
   const sent: Outgoing[] = []
   return {
     id,
-    idempotent: false,
+    hasReceipts: true,
+    capacity: () => Number.POSITIVE_INFINITY,
     sent,
     async send(message, signal) {
       sent.push(message)

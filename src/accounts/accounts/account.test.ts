@@ -203,4 +203,23 @@ describe('accounts', () => {
     assert.deepEqual(codeOf(await setStatus(sid, 'asleep')), [400, 60200])
     assert.deepEqual(codeOf(await server.post(pathOf(sid), { FriendlyName: 'x'.repeat(65) })), [400, 60200])
   })
+
+  test('an account has at most a thousand below it that are not closed', async () => {
+    const { sid, authorization } = await addAccount(server.ctx)
+    const below = await Promise.all(
+      Array.from({ length: 1_000 }, () => addAccount(server.ctx, 'active', 'Full', sid)),
+    )
+    const add = () => server.post('/2010-04-01/Accounts.json', {}, authorization)
+    assert.deepEqual(codeOf(await add()), [409, 20409])
+    await server.post(pathOf(below[0]?.sid ?? ''), { Status: 'closed' }, authorization)
+    assert.equal((await add()).status, 201)
+  })
+
+  test('an event masks a name that is a mailbox', async () => {
+    const { sid } = await addSubaccount()
+    await server.post(pathOf(sid), { FriendlyName: 'ann.lee@example.com' })
+    const { events } = (await server.get(`/v1/Events?EventType=account.updated&ResourceSid=${sid}`)).body
+    assert.match(JSON.stringify(events[0]), /a•••@example\.com/)
+    assert.doesNotMatch(JSON.stringify(events), /ann\.lee/)
+  })
 })

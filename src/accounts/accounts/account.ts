@@ -2,11 +2,13 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { Context } from '../../context.ts'
 import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
+import { maskRecipient } from '../../log.ts'
 import { lockInstallation } from '../../storage/installation.ts'
 import { newSid } from '../../storage/sid.ts'
 import type { Read, Tx } from '../../storage/storage.ts'
 import { asServer, audit, differences } from '../audit/audit.ts'
 import {
+  countSubaccounts,
   endTrials,
   findAccount,
   insertAccount,
@@ -28,6 +30,8 @@ export interface Account {
   authTokenHash: Uint8Array
   /** Works beside the primary until it is promoted or deleted. */
   secondary: { token: Uint8Array; hash: Uint8Array; createdAtMs: number } | null
+  /** SHA-256 of the token that the setting gave it last; null where none did. */
+  configuredTokenHash: Uint8Array | null
   /** The networks it may be used from; none: from everywhere. */
   networks: readonly string[]
   revision: number
@@ -79,6 +83,7 @@ export function makeAccount(
     authToken: sealAuthToken(ctx, sid, token),
     authTokenHash: hashToken(token),
     secondary: null,
+    configuredTokenHash: given.token === undefined ? null : hashToken(given.token),
     networks: [],
     revision: 1,
     createdAtMs: now,
@@ -98,7 +103,8 @@ export async function readFirst(ctx: Context): Promise<Account> {
 }
 
 /**
- * The account this installation begins with: made at the first start, or given the configured sid and token.
+ * The account this installation begins with: made at the first start, with the configured sid and token. Later it is
+ * given a configured token only where the setting has changed: one that was rotated away stays away.
  * `furnish` gives it what it begins with, in the same commit. `created` tells whether its token has to be shown (this
  * once): of nodes that start at once, one creates it.
  */
@@ -108,28 +114,12 @@ export async function ensureFirstAccount(
 ): Promise<{ account: Account; created: boolean }> {
   const { accountSid: sid, authToken } = ctx.config
   const token = authToken?.reveal()
-  return ctx.storage.system.write(async (tx) => {
+  const ensure = async (tx: Tx) => {
     await lockInstallation(tx, ctx.storage)
     const existing = await findFirst(ctx, tx)
     if (existing) {
-      if (token === undefined || timingSafeEqual(hashToken(token), existing.authTokenHash)) {
-        return { account: existing, created: false }
-      }
-      const changed: Account = {
-        ...existing,
-        authToken: sealAuthToken(ctx, existing.sid, token),
-        authTokenHash: hashToken(token),
-        revision: existing.revision + 1,
-        updatedAtMs: ctx.clock.now(),
-      }
-      await updateAccount(tx, changed)
-      await audit(ctx, tx, asServer(existing.sid), {
-        type: 'auth-token.configured',
-        resource: 'auth-token',
-        sid: existing.sid,
-        data: {},
-      })
-      return { account: changed, created: false }
+      const account = token === undefined ? existing : await configureToken(ctx, tx, existing, token)
+      return account && { account, created: false }
     }
     const account = makeAccount(ctx, { friendlyName: 'My account', ...(sid && { sid }), token })
     await insertAccount(tx, account)
@@ -141,25 +131,52 @@ export async function ensureFirstAccount(
     })
     await furnish(tx, account)
     return { account, created: true }
-  })
+  }
+  for (;;) {
+    const ensured = await ctx.storage.system.write(ensure)
+    if (ensured) return ensured
+  }
 }
 
-/** Makes a subaccount; `kind` is the parent's. A subaccount has none of its own: 20006. */
+/** Undefined where another change of the account came first. */
+async function configureToken(ctx: Context, tx: Tx, account: Account, token: string) {
+  const hash = hashToken(token)
+  if (account.configuredTokenHash && timingSafeEqual(hash, account.configuredTokenHash)) return account
+  const isNew = !timingSafeEqual(hash, account.authTokenHash)
+  const changed: Account = {
+    ...account,
+    ...(isNew && { authToken: sealAuthToken(ctx, account.sid, token), authTokenHash: hash }),
+    configuredTokenHash: hash,
+    revision: account.revision + 1,
+    updatedAtMs: ctx.clock.now(),
+  }
+  if ((await updateAccount(tx, changed)) === 0) return undefined
+  if (isNew) {
+    await audit(ctx, tx, asServer(account.sid), {
+      type: 'auth-token.configured',
+      resource: 'auth-token',
+      sid: account.sid,
+      data: {},
+    })
+  }
+  return changed
+}
+
+const MAX_SUBACCOUNTS = 1_000
+
+/** Subaccounts and trial accounts have none below them: 20006. Throws 20409 for more than 1,000. */
 export async function createSubaccount(ctx: Context, caller: Caller, friendlyName: string | undefined) {
   const parent = await fetchAccount(ctx, caller, caller.ownAccountSid)
-  if (parent.parentSid !== null) throw fail.accessDenied()
-  const account = makeAccount(ctx, {
-    parentSid: parent.sid,
-    kind: parent.kind,
-    ...(friendlyName && { friendlyName }),
-  })
+  if (parent.parentSid !== null || parent.kind === 'Trial') throw fail.accessDenied()
+  const account = makeAccount(ctx, { parentSid: parent.sid, ...(friendlyName && { friendlyName }) })
   await ctx.storage.system.write(async (tx) => {
+    if ((await countSubaccounts(tx, parent.sid)) >= MAX_SUBACCOUNTS) throw fail.conflict()
     await insertAccount(tx, account)
     await audit(ctx, tx, caller, {
       type: 'account.created',
       resource: 'account',
       sid: account.sid,
-      data: { friendly_name: account.friendlyName },
+      data: { friendly_name: shownName(account) },
     })
   })
   return account
@@ -173,22 +190,22 @@ export async function fetchAccount(ctx: Context, caller: Caller, sid: string): P
   return account
 }
 
+/** The name for events, which are kept for ever: a mailbox is masked. */
+export const shownName = ({ friendlyName }: Pick<Account, 'friendlyName'>) =>
+  friendlyName.includes('@') ? maskRecipient(friendlyName) : friendlyName
+
 /** What events tell of an account. */
-const shown = ({ friendlyName, status, kind }: Account) => ({
-  friendly_name: friendlyName,
-  status,
-  type: kind,
-})
+const shown = (account: Account) => ({ friendly_name: shownName(account), status: account.status })
 
 /**
  * Renames, suspends, reactivates or closes. Only a parent, or the operator, changes an account's status; closing is final
- * (20409 afterwards), and takes effect on all nodes at their next request.
+ * (20409 afterwards), and takes effect on all nodes at their next request. Nobody closes the first account: 20006.
  */
 export async function changeAccount(
   ctx: Context,
   caller: Caller,
   sid: string,
-  input: { FriendlyName?: string; Status?: Account['status']; Kind?: 'Full' },
+  input: { FriendlyName?: string; Status?: Account['status'] },
 ): Promise<Account> {
   for (;;) {
     const account = await fetchAccount(ctx, caller, sid)
@@ -196,11 +213,11 @@ export async function changeAccount(
     if (account.status === 'closed' && status !== 'closed') throw fail.conflict()
     const isOwn = sid === caller.ownAccountSid && caller.actorType !== 'operator'
     if (status !== account.status && isOwn) throw fail.accessDenied()
+    if (status === 'closed' && sid === (await readFirst(ctx)).sid) throw fail.accessDenied()
     const changed: Account = {
       ...account,
       friendlyName: input.FriendlyName ?? account.friendlyName,
       status,
-      kind: input.Kind ?? account.kind,
       revision: account.revision + 1,
       updatedAtMs: ctx.clock.now(),
     }

@@ -13,6 +13,7 @@ interface Row {
   secondary_auth_token: Uint8Array | null
   secondary_auth_token_hash: Uint8Array | null
   secondary_created_at: number | null
+  configured_token_hash: Uint8Array | null
   networks: string | null
   revision: number
   created_at: number
@@ -35,6 +36,7 @@ const toAccount = (row: Row): Account => ({
           createdAtMs: row.secondary_created_at ?? 0,
         }
       : null,
+  configuredTokenHash: row.configured_token_hash,
   networks: row.networks?.split(' ') ?? [],
   revision: row.revision,
   createdAtMs: row.created_at,
@@ -101,10 +103,10 @@ export const readKeyRevisions = (read: Read, keySid: string, serviceSid: string)
     left join service s on s.sid = ${serviceSid} and s.account_sid = a.sid where k.sid = ${keySid}`
 
 export const insertAccount = (tx: Tx, a: Account) =>
-  tx.run`insert into account (sid, parent_sid, friendly_name, status, kind, auth_token, auth_token_hash, revision,
-      created_at, updated_at)
+  tx.run`insert into account (sid, parent_sid, friendly_name, status, kind, auth_token, auth_token_hash,
+      configured_token_hash, revision, created_at, updated_at)
     values (${a.sid}, ${a.parentSid}, ${a.friendlyName}, ${a.status}, ${a.kind}, ${a.authToken}, ${a.authTokenHash},
-      ${a.revision}, ${a.createdAtMs}, ${a.updatedAtMs})`
+      ${a.configuredTokenHash}, ${a.revision}, ${a.createdAtMs}, ${a.updatedAtMs})`
 
 /** Changes nothing if the revision has moved on since it was read. */
 export const updateAccount = (tx: Tx, a: Account) =>
@@ -113,7 +115,7 @@ export const updateAccount = (tx: Tx, a: Account) =>
       secondary_auth_token = ${a.secondary?.token ?? null},
       secondary_auth_token_hash = ${a.secondary?.hash ?? null},
       secondary_created_at = ${a.secondary?.createdAtMs ?? null},
-      revision = ${a.revision}, updated_at = ${a.updatedAtMs}
+      configured_token_hash = ${a.configuredTokenHash}, revision = ${a.revision}, updated_at = ${a.updatedAtMs}
     where sid = ${a.sid} and revision = ${a.revision - 1}`
 
 /** Moves the revision on, and so holds the row until the unit ends. */
@@ -127,6 +129,13 @@ export const listSubaccountSids = async (read: Read, parentSid: string) =>
   (await read.all<{ sid: string }>`select sid from account where parent_sid = ${parentSid}`).map(
     ({ sid }) => sid,
   )
+
+/** Without those that are closed. */
+export async function countSubaccounts(read: Read, parentSid: string): Promise<number> {
+  const row = await read.get<{ n: number }>`
+    select count(*) as n from account where parent_sid = ${parentSid} and status <> 'closed'`
+  return row?.n ?? 0
+}
 
 /** Of an account and those below it; resolves to the sids of those that were trial accounts. */
 export const endTrials = async (tx: Tx, sid: string, nowMs: number) =>

@@ -56,6 +56,18 @@ test('the first log-in a day, of each credential and address, is an event', asyn
   assert.deepEqual(await told(), [...once, `192.0.2.2 account ${server.accountSid}`])
 })
 
+test('a subscriber has as many addresses of IPv6 as it likes, and one event', async (t) => {
+  const { server, from } = await serve(t)
+  const own = basic(server.accountSid, server.authToken)
+  for (let n = 1; n <= 5; n++) await from(`2001:db8:1:2::${n}`, own)
+  await from('2001:db8:1:3::1', own)
+  await runRecords(server.ctx)
+  const addresses = (await eventsOf(server, 'login.accepted')).map(
+    (e: { source_ip_address: string }) => e.source_ip_address,
+  )
+  assert.deepEqual(addresses.sort(), ['2001:db8:1:2::1', '2001:db8:1:3::1'])
+})
+
 test('another node, or this one after a restart, does not tell of a log-in again', async (t) => {
   const { server, from } = await serve(t)
   const own = basic(server.accountSid, server.authToken)
@@ -156,6 +168,50 @@ test('ten thousand addresses in a minute are a hundred events and one', async (t
   assert.equal(total, 10_000)
   const rest = body.events.filter((e: { source_ip_address: string | null }) => e.source_ip_address === null)
   assert.equal(rest[0].event_data.count, 9_900)
+})
+
+test('whoever floods the refusals blinds nobody: account and reason are told, and what had the right credentials', async (t) => {
+  const { server, clock, from } = await serve(t)
+  // The first account is the oldest.
+  await clock.advance('1s')
+  const { logins } = server.ctx
+  for (let n = 0; n < 1_000; n++)
+    logins.refused({ reason: 'credentials', sourceIp: `2001:db8:0:${n.toString(16)}::1` })
+  assert.equal(await from('192.0.2.7', basic(server.accountSid, 'wrong')), 401)
+  const suspended = await addAccount(server.ctx, 'suspended')
+  assert.equal(await from('192.0.2.8', suspended.authorization), 403)
+  await minutePasses(server, clock)
+  const rows = await server.ctx.storage.system.read.all<{
+    account_sid: string
+    source_ip: string
+    data: string
+  }>`
+    select account_sid, source_ip, data from audit_event where event_type = 'login.refused'`
+  const told = rows.map(({ account_sid, source_ip, data }) => [
+    account_sid,
+    source_ip,
+    JSON.parse(data).reason,
+  ])
+  assert.deepEqual(
+    told.filter(([, address]) => !address?.startsWith('2001:')).sort(),
+    [
+      [server.accountSid, '', 'credentials'],
+      [server.accountSid, '', 'credentials'],
+      [suspended.sid, '192.0.2.8', 'account-not-active'],
+    ].sort(),
+  )
+})
+
+test('the addresses of one subscriber are one', async (t) => {
+  const { server, clock } = await serve(t)
+  for (let n = 0; n < 50; n++)
+    server.ctx.logins.refused({ reason: 'credentials', sourceIp: `2001:db8::${n.toString(16)}` })
+  await minutePasses(server, clock)
+  const events = await eventsOf(server, 'login.refused')
+  assert.deepEqual(
+    events.map((e: { event_data: { count: number } }) => e.event_data.count),
+    [50],
+  )
 })
 
 test('what a stop would lose is written first', async (t) => {

@@ -1,16 +1,18 @@
+import { subscriberOf } from '../../addresses.ts'
 import type { Context } from '../../context.ts'
 import type { Caller } from '../../http/caller.ts'
 import { isoSeconds } from '../../http/schema.ts'
 import { readFirst } from '../accounts/account.ts'
 import type { Principal } from '../authorize.ts'
 import { type Actor, audit } from './audit.ts'
-import { hasEvent } from './store.ts'
+import { listLogins } from './store.ts'
 import { type Tally, tallyMinutes } from './tally.ts'
 
 const DAY_MS = 86_400_000
-/** Addresses, accounts and reasons told apart in a minute. */
-const MAX_REFUSALS = 100
-const MAX_READERS = 1_000
+/** Addresses told apart in a minute, of who has no credentials. */
+const MAX_STRANGERS = 100
+/** Of who has: strangers cannot use these up. */
+const MAX_OWNERS = 1_000
 /** Log-ins remembered, and waiting to be written. */
 const MAX_SEEN = 50_000
 
@@ -26,8 +28,9 @@ export interface RefusedLogin {
 
 /**
  * Log-ins, and who reads codes, as events. Who has no credentials cannot make the server write at will: refusals are
- * counted here and become one event per address, account and minute, as do reads of the inbox. Of successful log-ins
- * the first a day per address and credential is an event.
+ * counted here and become one event per subscriber, account and minute, as do reads of the inbox. Of too many of them the
+ * address is no longer told, but account and reason are. Of successful log-ins
+ * the first a day per address (of IPv6: per /64) and credential is an event.
  */
 export interface Logins {
   refused(refusal: RefusedLogin): void
@@ -42,8 +45,18 @@ type Ground = Pick<Context, 'clock' | 'storage'>
 
 /** `context` is asked for at the first flush: it holds these log-ins. */
 export function keepLogins({ clock, storage }: Ground, context: () => Context): Logins {
-  const refusals = tallyMinutes<RefusedLogin>(clock, MAX_REFUSALS, { reason: 'credentials', sourceIp: '' })
-  const readers = tallyMinutes<Caller | undefined>(clock, MAX_READERS, undefined)
+  const byAccount = {
+    keyOf: ({ sourceIp, accountSid, reason }: RefusedLogin) =>
+      `${sourceIp && subscriberOf(sourceIp)} ${accountSid} ${reason}`,
+    coarse: ({ reason, accountSid }: RefusedLogin): RefusedLogin => ({ reason, accountSid, sourceIp: '' }),
+  }
+  const strangers = tallyMinutes(clock, MAX_STRANGERS, byAccount)
+  /** Who had the right credentials. */
+  const owners = tallyMinutes(clock, MAX_OWNERS, byAccount)
+  const readers = tallyMinutes<Caller>(clock, MAX_OWNERS, {
+    keyOf: ({ sourceIp, actorSid, accountSid }) => `${sourceIp} ${actorSid} ${accountSid}`,
+    coarse: (caller) => ({ ...caller, sourceIp: '' }),
+  })
   let seen = new Set<string>()
   let today = 0
   let arrivals: (Actor & { atMs: number })[] = []
@@ -57,7 +70,7 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
       seen = new Set()
     }
     const actorSid = key?.sid ?? account.sid
-    const login = `${actorSid} ${sourceIp}`
+    const login = `${actorSid} ${subscriberOf(sourceIp)}`
     if (seen.has(login)) return
     seen.add(login)
     if (arrivals.length >= MAX_SEEN) return
@@ -69,10 +82,9 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
     const written = arrivals
     // Another node, or this process before its restart, may have written it.
     const isNew = await Promise.all(
-      written.map(async ({ accountSid, actorSid, sourceIp, atMs }) => {
-        const sinceMs = atMs - (atMs % DAY_MS)
-        const known = { actorSid, type: 'login.accepted', sourceIp, sinceMs }
-        return !(await hasEvent(storage.system.read, accountSid, known))
+      written.map(async ({ actorSid, sourceIp, atMs }) => {
+        const logins = await listLogins(storage.system.read, actorSid, atMs - (atMs % DAY_MS))
+        return !logins.some((login) => subscriberOf(login.sourceIp) === subscriberOf(sourceIp))
       }),
     )
     await storage.system.write((tx) =>
@@ -98,23 +110,17 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
         }),
       ),
     )
-    refusals.drop(over)
+    strangers.drop(over)
+    owners.drop(over)
     for (const { what, count } of over) if (what.reason === 'address') alertAddress(ctx, what, count)
   }
 
-  async function writeReaders(ctx: Context, over: readonly Tally<Caller | undefined>[]): Promise<void> {
-    const { sid: first } = await readFirst(ctx)
+  async function writeReaders(ctx: Context, over: readonly Tally<Caller>[]): Promise<void> {
     await storage.system.write((tx) =>
       Promise.all(
         over.map(({ what: caller, minuteMs, count }) => {
-          const actor: Actor = caller ?? {
-            accountSid: first,
-            actorSid: '',
-            actorType: 'unknown',
-            sourceIp: '',
-          }
           const data = { count, minute: isoSeconds(minuteMs) }
-          return audit(ctx, tx, actor, changeOf('inbox.read', actor.accountSid, data))
+          return audit(ctx, tx, caller, changeOf('inbox.read', caller.accountSid, data))
         }),
       ),
     )
@@ -122,7 +128,7 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
   }
 
   async function write(all: boolean): Promise<void> {
-    const refused = refusals.list(all)
+    const refused = [...strangers.list(all), ...owners.list(all)]
     const read = readers.list(all)
     if (arrivals.length > 0) await writeArrivals(context())
     if (refused.length > 0) await writeRefusals(context(), refused)
@@ -131,10 +137,11 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
 
   return {
     refused: (refusal) =>
-      refusals.add([refusal.sourceIp, refusal.accountSid, refusal.reason].join(' '), refusal),
+      (refusal.reason === 'address' || refusal.reason === 'account-not-active' ? owners : strangers).add(
+        refusal,
+      ),
     accepted,
-    codesRead: (caller) =>
-      readers.add([caller.sourceIp, caller.actorSid, caller.accountSid].join(' '), caller),
+    codesRead: (caller) => readers.add(caller),
     flush({ all = false } = {}) {
       // One at a time: what is being written is still counted as waiting.
       flushing = flushing.catch(() => {}).then(() => write(all))
@@ -149,7 +156,7 @@ function alertAddress({ alerts }: Context, { accountSid, sourceIp }: RefusedLogi
     accountSid,
     logLevel: 'warning',
     errorCode: '20006',
-    text: `${count} requests with valid credentials came from ${sourceIp}, which the account does not allow`,
+    text: `${count} requests with valid credentials came from ${sourceIp || 'more addresses'}, which the account does not allow`,
     resourceSid: accountSid,
   })
 }

@@ -8,12 +8,13 @@ const BITE = 500
 
 /**
  * Numbers and chains the events that are older than 2 s, and writes the head of the chain to the log: the anchor
- * outside the database. Of nodes that do it at once, one wins each bite. Resolves to how many this node sealed.
+ * outside the database. Of nodes that do it at once, one wins each bite. With `all` also the newer ones: at the end of a
+ * process, after which nobody may come to seal them. Resolves to how many this node sealed.
  */
-export async function sealAudit(ctx: Context): Promise<number> {
+export async function sealAudit(ctx: Context, { all = false } = {}): Promise<number> {
   let sealed = 0
   for (;;) {
-    const bite = await sealBite(ctx)
+    const bite = await sealBite(ctx, all ? 0 : SETTLE_MS)
     if (!bite) return sealed
     sealed += bite.count
     ctx.log.info({ audit_head: formatLink(bite.head) }, 'audit sealed')
@@ -22,11 +23,11 @@ export async function sealAudit(ctx: Context): Promise<number> {
 }
 
 /** Undefined where there is nothing to seal, or another node seals it. */
-function sealBite(ctx: Context): Promise<{ head: Link; count: number } | undefined> {
+function sealBite(ctx: Context, settleMs: number): Promise<{ head: Link; count: number } | undefined> {
   const now = ctx.clock.now()
   return ctx.storage.system.write(async (tx) => {
     const from = (await readHead(tx)) ?? (await beginChain(ctx, tx, now))
-    const rows = await listUnsealed(tx, now - SETTLE_MS, BITE)
+    const rows = await listUnsealed(tx, now - settleMs, BITE)
     if (rows.length === 0) return undefined
     let head = from
     const links = rows.map(({ sid, row_mac }) => {

@@ -9,26 +9,29 @@ export interface Tally<T> {
   count: number
 }
 
-/** What comes at will, to be written once a minute. At most `max` are told apart; the others are counted as one. */
+/** What comes at will, to be written once a minute. */
 export interface MinuteTallies<T> {
-  add(key: string, what: T): void
+  add(what: T): void
   /** Of the minutes that are over, or of all. They stay until they are dropped. */
   list(all: boolean): Tally<T>[]
   drop(tallies: readonly Tally<T>[]): void
 }
 
-/** `others` stands for what exceeds `max`. */
-export function tallyMinutes<T>(clock: Clock, max: number, others: T): MinuteTallies<T> {
+/** What has the same key is counted together. Beyond `max` keys things are told apart only as far as `coarse` leaves them. */
+export function tallyMinutes<T>(
+  clock: Clock,
+  max: number,
+  { keyOf, coarse }: { keyOf: (what: T) => string; coarse: (what: T) => T },
+): MinuteTallies<T> {
   const tallies = new Map<string, Tally<T>>()
   return {
-    add(key, what) {
+    add(what) {
       const minuteMs = Math.floor(clock.now() / MINUTE_MS) * MINUTE_MS
-      const own = `${minuteMs} ${key}`
-      const isNew = !tallies.has(own)
-      const place = isNew && tallies.size >= max ? `${minuteMs}` : own
-      const tally = tallies.get(place) ?? { what: place === own ? what : others, minuteMs, count: 0 }
+      const placeOf = (told: T) => `${minuteMs} ${keyOf(told)}`
+      const told = tallies.has(placeOf(what)) || tallies.size < max ? what : coarse(what)
+      const tally = tallies.get(placeOf(told)) ?? { what: told, minuteMs, count: 0 }
       tally.count++
-      tallies.set(place, tally)
+      tallies.set(placeOf(told), tally)
     },
     list: (all) => [...tallies.values()].filter(({ minuteMs }) => all || minuteMs + MINUTE_MS <= clock.now()),
     drop(gone) {

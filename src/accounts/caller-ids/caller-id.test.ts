@@ -142,6 +142,57 @@ describe('outgoing caller ids', () => {
     assert.equal((await ask()).status, 200)
   })
 
+  test('subaccounts are no more requests', async () => {
+    const parent = await addAccount(server.ctx)
+    const ask = ({ sid, authorization }: typeof parent) =>
+      server.post(callerIds(server, sid), { PhoneNumber: freshNumber() }, authorization)
+    for (let n = 0; n < 10; n++) {
+      const below = await addAccount(server.ctx, 'active', 'Full', parent.sid)
+      assert.equal((await ask(below)).status, 200)
+    }
+    assert.equal((await ask(await addAccount(server.ctx, 'active', 'Full', parent.sid))).status, 429)
+    assert.equal((await ask(parent)).status, 429)
+    await clock.advance('1h')
+  })
+
+  test('two hundred an hour are all that trial accounts may ask for together; it limits no full one', async () => {
+    const ask = async (kind: 'Trial' | 'Full') => {
+      const { sid, authorization } = await addAccount(server.ctx, 'active', kind)
+      return (await server.post(callerIds(server, sid), { PhoneNumber: freshNumber() }, authorization)).status
+    }
+    for (let n = 0; n < 200; n++) assert.equal(await ask('Trial'), 200)
+    assert.deepEqual([await ask('Trial'), await ask('Full')], [429, 200])
+    await clock.advance('1h')
+  })
+
+  test("one account's guesses and sends are not those of another, for the same number", async () => {
+    const PhoneNumber = freshNumber()
+    const [attacker, victim] = [await addAccount(server.ctx), await addAccount(server.ctx)]
+    const ask = ({ sid, authorization }: typeof victim) =>
+      server.post(callerIds(server, sid), { PhoneNumber }, authorization)
+    await ask(attacker)
+    const code = await server.lastCode(PhoneNumber)
+    for (let n = 0; n < 5; n++)
+      await server.post(CONFIRM, { PhoneNumber, Code: other(code) }, attacker.authorization)
+    assert.equal((await ask(attacker)).body.code, 60202)
+    await clock.advance('1s')
+    assert.equal((await ask(victim)).status, 200)
+    const form = { PhoneNumber, Code: await server.lastCode(PhoneNumber) }
+    assert.equal((await server.post(CONFIRM, form, victim.authorization)).status, 201)
+  })
+
+  test('a number gets twenty an hour, from all accounts; no one account can use these up', async () => {
+    const PhoneNumber = freshNumber()
+    const ask = async () => {
+      const { sid, authorization } = await addAccount(server.ctx)
+      return (await server.post(callerIds(server, sid), { PhoneNumber }, authorization)).status
+    }
+    for (let n = 0; n < 20; n++) assert.equal(await ask(), 200)
+    assert.equal(await ask(), 429)
+    await clock.advance('1h')
+    assert.equal(await ask(), 200)
+  })
+
   test('a parent sees those of its subaccounts, and nobody else does', async () => {
     const sub = (await server.post('/2010-04-01/Accounts.json', { FriendlyName: 'Below' })).body
     const account = { sid: sub.sid, authorization: basic(sub.sid, sub.auth_token) }

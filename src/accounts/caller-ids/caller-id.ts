@@ -65,9 +65,10 @@ export async function requestValidation(
   if (input.StatusCallback) throw fail.unsupportedFeature('StatusCallback')
   const phoneNumber = recipient.to
   if (await hasNumber(ctx.storage.read, accountSid, phoneNumber)) throw fail.alreadyVerified()
-  takeTurn(ctx.ownSends.byRequester, accountSid)
+  const { kind, familySid } = await readRequester(ctx, accountSid)
+  takeTurn(ctx.ownSends, kind, familySid, [recipient.key])
   const channel = ctx.delivery.serves('call') ? 'call' : 'sms'
-  const verification = await sendOwnCode(ctx, phoneNumber, channel, input.Extension)
+  const verification = await sendOwnCode(ctx, accountSid, phoneNumber, channel, input.Extension)
   const request: ValidationRequest = {
     accountSid,
     phoneNumber,
@@ -80,6 +81,16 @@ export async function requestValidation(
     await insertRequest(tx, request)
   })
   return request
+}
+
+/** More accounts below one are no more requests. */
+async function readRequester(ctx: Context, accountSid: string) {
+  const account = await ctx.known.account(accountSid)
+  if (!account) throw fail.notFound(`/Accounts/${accountSid}`)
+  return {
+    kind: account.kind === 'Trial' ? 'trial' : 'full',
+    familySid: account.parentSid ?? account.sid,
+  } as const
 }
 
 /** Throws 20404 where nothing waits for it, 60200 for a wrong code, 60202 after five of them. */

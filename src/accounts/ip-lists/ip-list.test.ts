@@ -65,7 +65,7 @@ describe('IP access lists', () => {
       url: `http://localhost:8080${PATH}/${sid}`,
     })
     assert.deepEqual((await ask('GET', `${PATH}/${sid}`)).body, made.body)
-    const second = await ask('POST', PATH, { form: { Cidr: '2001:DB8::/32' } })
+    const second = await ask('POST', PATH, { form: { Cidr: '2001:DB8::7/32' } })
     assert.deepEqual([second.body.cidr, second.body.friendly_name], ['2001:db8::/32', ''])
     const listed = (await ask('GET', PATH)).body
     assert.deepEqual([listed.ip_access_lists, listed.meta.key], [[second.body, made.body], 'ip_access_lists'])

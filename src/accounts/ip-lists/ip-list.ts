@@ -1,4 +1,4 @@
-import { type NetworkSet, networkSet, parseNetwork } from '../../addresses.ts'
+import { type NetworkSet, networkSet, normalizeNetwork } from '../../addresses.ts'
 import type { Context } from '../../context.ts'
 import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
@@ -7,7 +7,7 @@ import type { Tx } from '../../storage/storage.ts'
 import type { Account } from '../accounts/account.ts'
 import { touchAccount, updateNetworks } from '../accounts/store.ts'
 import { audit, type Change, differences } from '../audit/audit.ts'
-import { deleteEntry, findEntry, insertEntry, listNetworks, updateEntry } from './store.ts'
+import { deleteEntries, deleteEntry, findEntry, insertEntry, listNetworks, updateEntry } from './store.ts'
 
 /** One network from which an account may be used. */
 export interface IpAccessList {
@@ -94,6 +94,24 @@ export async function removeIpList(
   await change(ctx, caller, force, 'deleted', entry, {}, (tx) => deleteEntry(tx, caller.accountSid, sid))
 }
 
+/** For the operator, whose account nobody can reach any more: it may be used from everywhere again. */
+export async function clearIpLists(ctx: Context, caller: Caller): Promise<void> {
+  const { accountSid } = caller
+  await ctx.storage.system.write(async (tx) => {
+    await touchAccount(tx, accountSid, ctx.clock.now())
+    for (const sid of await deleteEntries(tx, accountSid)) {
+      await audit(ctx, tx, caller, {
+        type: 'ip-access-list.deleted',
+        resource: 'ip-access-list',
+        sid,
+        data: {},
+      })
+    }
+    await updateNetworks(tx, accountSid, [])
+  })
+  ctx.known.forgetAccount(accountSid)
+}
+
 /** A change of the entries, and with it of the account's revision: all nodes know it at their next request. */
 async function change(
   ctx: Context,
@@ -133,8 +151,9 @@ const wouldLockOut = ({ actorType, sourceIp }: Caller, networks: readonly string
   actorType !== 'operator' && networks.length > 0 && !networkSet(networks).has(sourceIp)
 
 function checkCidr(cidr: string): string {
-  if (!parseNetwork(cidr)) throw fail.invalidParameter('Cidr')
-  return cidr.toLowerCase()
+  const network = normalizeNetwork(cidr)
+  if (network === undefined) throw fail.invalidParameter('Cidr')
+  return network
 }
 
 const notFound = (sid: string) => fail.notFound(`/IpAccessLists/${sid}`)

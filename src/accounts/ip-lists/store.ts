@@ -59,3 +59,9 @@ export const updateEntry = (tx: Tx, e: IpAccessList) =>
 
 export const deleteEntry = (tx: Tx, accountSid: string, sid: string) =>
   tx.run`delete from ip_list where sid = ${sid} and account_sid = ${accountSid}`
+
+/** Resolves to their sids. */
+export const deleteEntries = async (tx: Tx, accountSid: string) =>
+  (await tx.all<{ sid: string }>`delete from ip_list where account_sid = ${accountSid} returning sid`).map(
+    ({ sid }) => sid,
+  )

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { addAccount } from '../../../test/support/account.ts'
 import {
@@ -10,6 +11,7 @@ import {
   testServer,
 } from '../../../test/support/server.ts'
 import { operations } from '../../app.ts'
+import { PERMISSIONS } from './permission.ts'
 import { READY_POLICIES } from './policy.ts'
 
 const codeOf = ({ status, body }: Reply) => [status, body?.code]
@@ -98,11 +100,27 @@ describe('API keys', () => {
     }
   })
 
+  /** A line a resource; what no policy can give is marked. */
+  function permissionTable(): string {
+    const lines = new Map<string, { actions: string[]; isMain: boolean }>()
+    for (const { permission, mainOnly } of operations) {
+      const at = permission.lastIndexOf('/')
+      const line = lines.get(permission.slice(0, at)) ?? { actions: [], isMain: mainOnly ?? false }
+      lines.set(permission.slice(0, at), line)
+      line.actions = [...new Set([...line.actions, permission.slice(at + 1)])].sort()
+    }
+    const rows = [...lines].sort().map(([resource, { actions, isMain }]) => {
+      const names = actions.map((action) => `\`${action}\``).join(', ')
+      return `| \`${resource}/\` | ${names} | ${isMain ? 'main keys only' : ''} |`
+    })
+    return ['| permission | action | |', '| --- | --- | --- |', ...rows].join('\n')
+  }
+
   describe('kinds', () => {
     /** Every operation that is for auth tokens and main keys only. */
     const mainOnly = operations.filter((op) => op.mainOnly)
     const call = async ({ method, path }: (typeof operations)[number], authorization: string) => {
-      const url = path.replace(':AccountSid', server.accountSid).replace(':Sid', server.accountSid)
+      const url = path.replace(/:\w*Sid\b/g, server.accountSid)
       const send = {
         GET: server.get,
         DELETE: server.del,
@@ -170,6 +188,20 @@ describe('API keys', () => {
       }
     })
 
+    test('a policy may name the permission of every operation, and the documentation tells of all', () => {
+      const byAccount = operations.map(({ permission }) => permission)
+      assert.deepEqual([...PERMISSIONS].sort(), [...new Set(byAccount)].sort())
+      const page = readFileSync(new URL('../../../docs/accounts.md', import.meta.url), 'utf8')
+      assert.ok(page.includes(permissionTable()), `docs/accounts.md lacks this:\n${permissionTable()}`)
+    })
+
+    test('a permission that there is not is named', async () => {
+      const Policy = '{"allow":["/twilio/verify/services/list","/twilio/verify/service/list"]}'
+      const form = { AccountSid: server.accountSid, KeyType: 'restricted', Policy }
+      const { message } = (await server.post('/v1/Keys', form)).body
+      assert.equal(message, 'Invalid parameter: Policy: there is no permission /twilio/verify/service/list')
+    })
+
     test('a change of the policy counts at the next request', async () => {
       const { sid, authorization } = await makeRestricted('/twilio/verify/services/list')
       const listing = async () => (await server.get('/v2/Services', authorization)).status
@@ -194,6 +226,8 @@ describe('API keys', () => {
       '{"allow":["/twilio/verify/*/list"]}',
       '{"allow":["services/list"]}',
       '{"allow":["/twilio/verify/services/destroy"]}',
+      '{"allow":["/twilio/verify/service/list"]}',
+      '{"allow":["/countersign/inbox/message/list"]}',
       JSON.stringify({ allow: Array(101).fill(one) }),
     ]) {
       assert.deepEqual(await make({ KeyType: 'restricted', Policy: policy }), refused, policy)
@@ -249,4 +283,18 @@ describe('API keys', () => {
       [{ actor_sid: sid, event_type: 'api-key.created' }],
     )
   })
+})
+
+test('an account has at most 1,000 keys', async (t) => {
+  const server = await testServer()
+  t.after(() => server.close())
+  const make = () => server.post('/v1/Keys', { AccountSid: server.accountSid })
+  for (let made = 0; made < 1_000; made += 50)
+    await Promise.all(Array.from({ length: 50 }, async () => assert.equal((await make()).status, 201)))
+  const { status, body } = await make()
+  assert.deepEqual([status, body.code], [400, 20001])
+  assert.match(body.message, /at most 1000 API keys/)
+  const [key] = (await server.get('/v1/Keys?PageSize=1')).body.keys
+  await server.del(`/v1/Keys/${key.sid}`)
+  assert.equal((await make()).status, 201)
 })

@@ -6,7 +6,7 @@ import { newSid } from '../../storage/sid.ts'
 import { audit, differences } from '../audit/audit.ts'
 import { isFamily } from '../authorize.ts'
 import { type Policy, parsePolicy } from './policy.ts'
-import { deleteKey, findAnyKey, findKey, insertKey, updateKey } from './store.ts'
+import { countKeys, deleteKey, findAnyKey, findKey, insertKey, updateKey } from './store.ts'
 
 /** Main: everything. Standard: all but accounts, keys and tokens. Restricted: what its policy allows. */
 export type KeyKind = 'main' | 'standard' | 'restricted'
@@ -24,6 +24,9 @@ export interface ApiKey {
   updatedAtMs: number
 }
 
+/** May be exceeded by what is made in the same instant. */
+const MAX_KEYS = 1_000
+
 const hashSecret = (secret: string) => hash('sha256', secret, 'buffer')
 
 /** Constant in time, whatever is given. */
@@ -35,7 +38,10 @@ export interface KeyInput {
   Policy?: unknown
 }
 
-/** Makes a key; its secret is in the answer, this once. Only a restricted one has a policy, and needs it: 60200. */
+/**
+ * Makes a key; its secret is in the answer, this once. Only a restricted one has a policy, and needs it: 60200. Throws
+ * 20001 for more than 1,000 of an account.
+ */
 export async function createKey(
   ctx: Context,
   caller: Caller,
@@ -58,6 +64,8 @@ export async function createKey(
   }
   await ctx.storage.write(async (tx) => {
     await insertKey(tx, key)
+    if ((await countKeys(tx, key.accountSid)) > MAX_KEYS)
+      throw fail.invalidRequest(`An account has at most ${MAX_KEYS} API keys: delete one first`)
     await audit(ctx, tx, caller, {
       type: 'api-key.created',
       resource: 'api-key',

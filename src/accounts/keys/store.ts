@@ -59,3 +59,7 @@ export const updateKey = (tx: Tx, k: ApiKey) =>
 
 export const deleteKey = (tx: Tx, accountSid: string, sid: string) =>
   tx.run`delete from api_key where sid = ${sid} and account_sid = ${accountSid}`
+
+export const countKeys = async (tx: Tx, accountSid: string) =>
+  (await tx.get<{ count: number }>`select count(*) as count from api_key where account_sid = ${accountSid}`)
+    ?.count ?? 0

@@ -17,22 +17,38 @@ const HOUR_MS = 3_600_000
 
 /** What the operator pays for at somebody else's word is limited, on each node. */
 export interface OwnSends {
-  /** Per account, or per address of somebody who has none. */
+  /** Per account together with those below it, or per address of somebody who has none. */
   byRequester: WindowCount
-  /** All of those who have no account. */
+  /** Of all who pay for nothing: those of one kind together. */
   byStrangers: WindowCount
+  /** To one number or mailbox, by all requesters of one kind. More than one requester has, so that none can use it up. */
+  byRecipient: WindowCount
 }
+
+/** Those of one kind share limits; what strangers do does not limit those whom the operator knows. */
+export type RequesterKind = 'sign-up' | 'trial' | 'full'
 
 export const limitOwnSends = (clock: Clock): OwnSends => ({
   byRequester: countInWindows(clock, 10, HOUR_MS),
   byStrangers: countInWindows(clock, 200, HOUR_MS),
+  byRecipient: countInWindows(clock, 20, HOUR_MS),
 })
 
-/** Counts one more. Throws 20429. */
-export function takeTurn(count: WindowCount, key: string): void {
-  const waitMs = count.waitMs(key)
+/** Counts one more request, that sends to all of `recipients`. Throws 20429, and then counts nothing. */
+export function takeTurn(
+  { byRequester, byStrangers, byRecipient }: OwnSends,
+  kind: RequesterKind,
+  requester: string,
+  recipients: readonly string[],
+): void {
+  const turns: (readonly [WindowCount, string])[] = [
+    [byRequester, requester],
+    ...recipients.map((recipient) => [byRecipient, `${kind} ${recipient}`] as const),
+  ]
+  if (kind !== 'full') turns.push([byStrangers, kind])
+  const waitMs = Math.max(...turns.map(([count, key]) => count.waitMs(key)))
   if (waitMs > 0) throw fail.tooManyRequests().after(Math.ceil(waitMs / 1000))
-  count.add(key)
+  for (const [count, key] of turns) count.add(key)
 }
 
 /**
@@ -68,16 +84,20 @@ async function ownService(ctx: Context): Promise<Service> {
   )
 }
 
-/** Sends a code in Countersign's own name. Throws as `startVerification` does. */
+/**
+ * Sends a code in Countersign's own name. Each requester (an account, or a request to sign up) has a verification of its
+ * own, with its own guesses: nobody uses up those of another. Throws as `startVerification` does.
+ */
 export async function sendOwnCode(
   ctx: Context,
+  requester: string,
   To: string,
   Channel: Channel,
   SendDigits?: string,
 ): Promise<Verification> {
   const { accountSid, sid } = await ownService(ctx)
   const input = { To, Channel, ...(SendDigits && { SendDigits }) }
-  return startVerification(ctx, { accountSid, isTrial: false }, sid, input)
+  return startVerification(ctx, { accountSid, isTrial: false, requester }, sid, input)
 }
 
 /** Whether the code is the one that was sent. Throws 60202 after five wrong ones, and 20404 of `path` after its life. */

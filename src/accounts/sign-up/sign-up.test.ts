@@ -102,12 +102,18 @@ describe('sign-up', () => {
 
   test('what somebody else proves of a number or mailbox is not proved for others', async () => {
     const victim = await begin()
-    // Gets the number's verification that is under way, but not its code.
     const attacker = await begin(freshMailbox(), victim.PhoneNumber)
     await complete({ Sid: attacker.Sid, EmailCode: attacker.EmailCode })
     assert.equal((await complete(victim)).status, 201)
-    const { status } = await complete({ Sid: attacker.Sid, PhoneCode: victim.PhoneCode })
-    assert.equal(status, 404)
+    const { body } = await complete({ Sid: attacker.Sid, PhoneCode: victim.PhoneCode })
+    assert.equal(body.message, 'Invalid parameter: PhoneCode')
+  })
+
+  test('who wastes the guesses of a number or mailbox wastes his own only', async () => {
+    const attacker = await begin()
+    for (let n = 0; n < 5; n++) await complete({ Sid: attacker.Sid, EmailCode: other(attacker.EmailCode) })
+    const victim = await begin(attacker.Email, attacker.PhoneNumber)
+    assert.equal((await complete(victim)).status, 201)
   })
 
   test('a mailbox and a number have one account; asked, the server does not tell', async () => {
@@ -168,9 +174,12 @@ describe('sign-up', () => {
   test('neither codes, tokens nor recipients are logged or told in events', async () => {
     const request = await begin()
     const { account_sid, auth_token } = (await complete(request)).body
-    const events = (await server.get('/v1/Events', basic(account_sid, auth_token))).body.events
+    const own = basic(account_sid, auth_token)
+    await server.post(`/2010-04-01/Accounts/${account_sid}.json`, { FriendlyName: 'Ann' }, own)
+    const events = (await server.get('/v1/Events', own)).body.events
     assert.deepEqual(events.map((event: Record<string, string>) => event.event_type).sort(), [
       'account.created',
+      'account.updated',
       'outgoing-caller-id.created',
     ])
     const told = [...server.logged, JSON.stringify(events)].join('\n')

@@ -1,10 +1,9 @@
 import { subscriberOf } from '../../addresses.ts'
 import type { Context } from '../../context.ts'
 import { fail } from '../../http/errors.ts'
-import { maskRecipient } from '../../log.ts'
 import { isSid, newSid } from '../../storage/sid.ts'
 import { parsePhone, parseRecipient } from '../../verify/verifications/recipient.ts'
-import { type Account, makeAccount, openAuthToken } from '../accounts/account.ts'
+import { type Account, makeAccount, openAuthToken, shownName } from '../accounts/account.ts'
 import { insertAccount } from '../accounts/store.ts'
 import { audit } from '../audit/audit.ts'
 import { addCallerId, formatNumber } from '../caller-ids/caller-id.ts'
@@ -49,13 +48,13 @@ export async function startSignUp(
   if (!phone) throw fail.invalidParameter('PhoneNumber')
   // Before the other code is sent in vain.
   if (!ctx.delivery.serves('email')) throw fail.channelDisabled('email')
-  takeTurn(ctx.ownSends.byRequester, subscriberOf(sourceIp))
-  takeTurn(ctx.ownSends.byStrangers, 'all')
-  const byPhone = await sendOwnCode(ctx, phone.to, ctx.delivery.serves('sms') ? 'sms' : 'call')
-  const byEmail = await sendOwnCode(ctx, email.to, 'email')
+  takeTurn(ctx.ownSends, 'sign-up', subscriberOf(sourceIp), [phone.key, email.key])
   const now = ctx.clock.now()
+  const sid = newSid('SR', 0, now, ctx.random)
+  const byPhone = await sendOwnCode(ctx, sid, phone.to, ctx.delivery.serves('sms') ? 'sms' : 'call')
+  const byEmail = await sendOwnCode(ctx, sid, email.to, 'email')
   const request: SignUpRequest = {
-    sid: newSid('SR', 0, now, ctx.random),
+    sid,
     email: email.to,
     emailKey: email.key,
     phoneNumber: phone.to,
@@ -104,8 +103,7 @@ export async function completeSignUp(
       type: 'account.created',
       resource: 'account',
       sid: account.sid,
-      // Masked: events are kept for ever.
-      data: { friendly_name: maskRecipient(account.friendlyName), type: account.kind },
+      data: { friendly_name: shownName(account), type: account.kind },
     })
     await addCallerId(ctx, tx, actor, phoneNumber, friendlyName)
   })

@@ -3,6 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { addAccount } from '../../../test/support/account.ts'
 import { fakeClock } from '../../../test/support/clock.ts'
 import { basic, type Reply, type TestServer, testServer } from '../../../test/support/server.ts'
+import { Secret } from '../../secret.ts'
+import { ensureFirstAccount } from '../accounts/account.ts'
 
 const SECONDARY = '/v1/AuthTokens/Secondary'
 const PROMOTE = '/v1/AuthTokens/Promote'
@@ -111,4 +113,30 @@ describe('rotation of auth tokens', () => {
     )
     for (const text of [...texts, ...server.logged]) assert.ok(!text.includes(token))
   })
+})
+
+test('a configured token is applied when the setting changes, not at each start', async (t) => {
+  const [first, next] = ['1'.repeat(32), '2'.repeat(32)]
+  const server = await testServer({
+    env: { COUNTERSIGN_ACCOUNT_SID: `AC${'a'.repeat(32)}`, COUNTERSIGN_AUTH_TOKEN: first },
+  })
+  t.after(() => server.close())
+  const works = async (token: string) =>
+    (await server.get('/v2/Services', basic(server.accountSid, token))).status === 200
+  /** As any node does when it starts. */
+  const restart = async (token: string) => {
+    await ensureFirstAccount({
+      ...server.ctx,
+      config: { ...server.ctx.config, authToken: new Secret(token) },
+    })
+    server.ctx.known.forgetAccount(server.accountSid)
+  }
+  const { secondary_auth_token: rotated } = (await server.post(SECONDARY)).body
+  await server.post(PROMOTE)
+  await restart(first)
+  assert.deepEqual([await works(first), await works(rotated)], [false, true])
+  await restart(next)
+  assert.deepEqual([await works(rotated), await works(next)], [false, true])
+  await Promise.all([restart(first), restart(first)])
+  assert.deepEqual([await works(first), await works(next)], [true, false])
 })

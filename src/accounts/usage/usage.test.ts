@@ -45,6 +45,7 @@ async function seed(
     channel: given.channel ?? 'sms',
     country: 'US',
     message: { locale: 'en', friendlyName: 'Test', codeLength: 6, doNotShare: false },
+    codeVersion: 1,
     status: 'sent',
     provider: 'inbox',
     errorCode: null,

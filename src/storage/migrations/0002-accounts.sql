@@ -7,6 +7,8 @@ alter table account add column secondary_auth_token_hash bytea;
 alter table account add column secondary_created_at bigint;
 -- What its ip_list says, at hand with each log-in.
 alter table account add column networks text;
+-- SHA-256 of the Auth Token that the setting gave it last: a setting is applied once.
+alter table account add column configured_token_hash bytea;
 create index account_by_parent on account (parent_sid, created_at, sid);
 
 create table api_key (
@@ -51,6 +53,8 @@ create table audit_event (
 );
 create index audit_event_by_account on audit_event (account_sid, created_at, sid);
 create index audit_event_by_actor on audit_event (account_sid, actor_sid, created_at, sid);
+-- From where somebody logged in last.
+create index audit_event_login on audit_event (actor_sid, created_at) where event_type = 'login.accepted';
 create index audit_event_unsealed on audit_event (created_at, sid) where n is null;
 create unique index audit_event_by_n on audit_event (n) where n is not null;
 

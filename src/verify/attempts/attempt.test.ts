@@ -30,6 +30,7 @@ async function seed(server: TestServer, given: Partial<Attempt> & { recipient: s
     channel: recipient.to.includes('@') ? 'email' : 'sms',
     country: recipient.country ?? null,
     message: { locale: 'en', friendlyName: 'Test', codeLength: 6, doNotShare: false },
+    codeVersion: 1,
     status: 'delivered',
     provider: 'inbox',
     errorCode: null,
@@ -128,6 +129,31 @@ describe('attempts', () => {
     )
   })
 
+  test('the sends of one verification are found by its sid', async () => {
+    const to = freshNumber()
+    const canceled = (await server.start(to)).body.sid
+    await server.post(`/v2/Services/${server.serviceSid}/Verifications/${canceled}`, { Status: 'canceled' })
+    const { sid } = (await server.start(to)).body
+    await clock.advance('1s')
+    await server.start(to, { Channel: 'call' })
+    await clock.advance('1s')
+    const { send_code_attempts } = (await server.start(to)).body
+    const sent = send_code_attempts.map((send: { attempt_sid: string }) => send.attempt_sid).reverse()
+    const list = async (filters: Record<string, string | number>) =>
+      (await server.get(`/v2/Attempts?${query(filters)}`)).body.attempts.map((a: { sid: string }) => a.sid)
+    assert.equal(sent.length, 3)
+    for (const VerificationSid of [sid, `VE${sid.slice(2).toUpperCase()}`]) {
+      assert.deepEqual(await list({ VerificationSid }), sent)
+    }
+    assert.deepEqual(await list({ VerificationSid: sid, Channel: 'call' }), [sent[1]])
+    assert.deepEqual(
+      await list({ VerificationSid: sid, 'ChannelData.To': to, PageSize: 2 }),
+      sent.slice(0, 2),
+    )
+    assert.deepEqual(await list({ VerificationSid: sid, 'ChannelData.To': freshNumber() }), [])
+    assert.deepEqual(await list({ VerificationSid: `VE${'0'.repeat(32)}` }), [])
+  })
+
   test("an approval by the caller's word converts as well, a cancellation does not", async () => {
     for (const [status, fate] of [
       ['approved', 'converted'],
@@ -156,11 +182,10 @@ describe('the list of attempts', () => {
   before(async () => {
     server = await testServer({ clock: fakeClock(now) })
     other = (await server.post('/v2/Services', { FriendlyName: 'Other' })).body.sid
-    const verificationSid = `VE${'a1'.repeat(16)}`
     attempts = []
     for (const given of [
       { recipient: '+14155552671', createdAtMs: now - 5 * HOUR_MS },
-      { recipient: '+14155552671', createdAtMs: now - 4 * HOUR_MS, channel: 'call', verificationSid },
+      { recipient: '+14155552671', createdAtMs: now - 4 * HOUR_MS, channel: 'call' },
       { recipient: '+14155552672', createdAtMs: now - 3 * HOUR_MS, converted: true },
       { recipient: '+4915112345678', createdAtMs: now - 2 * HOUR_MS, channel: 'whatsapp', converted: true },
       { recipient: 'Ann.Lee@example.com', createdAtMs: now - HOUR_MS, serviceSid: other },
@@ -198,9 +223,6 @@ describe('the list of attempts', () => {
     [{ Status: 'converted' }, [3, 2]],
     [{ Status: 'CONVERTED' }, [3, 2]],
     [{ Status: 'Unconverted' }, [4, 1, 0]],
-    [{ VerificationSid: `VE${'a1'.repeat(16)}` }, [1]],
-    [{ VerificationSid: `VE${'A1'.repeat(16)}` }, [1]],
-    [{ VerificationSid: `VE${'0'.repeat(32)}` }, []],
     [{ DateCreatedAfter: at(3) }, [4, 3, 2]],
     [{ DateCreatedBefore: at(3) }, [1, 0]],
     [{ DateCreatedAfter: at(4), DateCreatedBefore: at(2) }, [2, 1]],
@@ -432,6 +454,29 @@ describe('the summary', () => {
     const left = await countAttempts(server.ctx.storage.scan, server.accountSid, {})
     assert.equal(left.total, 0)
     assert.deepEqual(await summary({}), before)
+  })
+
+  test('nothing is pruned before it is folded', async (t) => {
+    const clock = timerlessClock()
+    const server = await testServer({ clock, env: { COUNTERSIGN_VERIFICATION_RETENTION_DAYS: '1' } })
+    t.after(() => server.close())
+    for (let n = 0; n < 3; n++) await seed(server, { recipient: freshNumber(), priceMicros: 10 })
+    // Still due: its queue is served no more.
+    await seed(server, { recipient: freshNumber(), dueAtMs: clock.now() })
+    const total = async () => (await server.get('/v2/Attempts/Summary')).body.total_attempts
+    const left = async () => (await countAttempts(server.ctx.storage.scan, server.accountSid, {})).total
+    const used = async () => {
+      const records = `/2010-04-01/Accounts/${server.accountSid}/Usage/Records.json?Category=authy-sms-outbound`
+      return (await server.get(records)).body.usage_records[0]?.count
+    }
+    const usedAtFirst = await used()
+    for (let minutes = 0; minutes < 26 * 60; minutes += 20) {
+      clock.pass(20 * 60_000)
+      await runBackground(server.ctx)
+      assert.equal(await total(), 4)
+      assert.equal(await used(), usedAtFirst)
+    }
+    assert.equal(await left(), 0)
   })
 
   for (const [filters, message] of [

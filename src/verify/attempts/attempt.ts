@@ -2,6 +2,9 @@ import type { CountryCode } from 'libphonenumber-js/max'
 import type { Context } from '../../context.ts'
 import type { Locale } from '../../delivery/channels/texts.ts'
 import type { Channel } from '../../delivery/provider.ts'
+import { fail } from '../../http/errors.ts'
+import { isSid } from '../../storage/sid.ts'
+import { findAttempt } from './store.ts'
 
 /** What is needed to write a message again at any try, but for the code: that stays with the verification. */
 export interface MessageSpec {
@@ -20,14 +23,7 @@ export interface MessageSpec {
 }
 
 /** How far a message has come. `canceled`: the verification ended before it was sent. */
-export type MessageStatus =
-  | 'queued'
-  | 'sending'
-  | 'sent'
-  | 'delivered'
-  | 'undelivered'
-  | 'failed'
-  | 'canceled'
+export type MessageStatus = 'queued' | 'sent' | 'delivered' | 'undelivered' | 'failed' | 'canceled'
 
 /** One send of a code, and its own entry in the delivery queue while `dueAtMs` is set. */
 export interface Attempt {
@@ -42,6 +38,8 @@ export interface Attempt {
   channel: Channel
   country: CountryCode | null
   message: MessageSpec
+  /** Of the verification's code when this send was asked for: another code does not belong with this message. */
+  codeVersion: number
   status: MessageStatus
   provider: string | null
   errorCode: string | null
@@ -57,6 +55,9 @@ export interface Attempt {
   updatedAtMs: number
 }
 
+/** The longest life that a code can be configured to have: later nothing is sent, and nothing converts, any more. */
+export const LONGEST_CODE_LIFE_MS = 86_400_000
+
 /** How many attempts were made, and how many of them led to an approval. */
 export interface Tally {
   total: number
@@ -65,3 +66,10 @@ export interface Tally {
 
 export const attemptSlot = (ctx: Context, accountSid: string, recipientKey: string) =>
   ctx.hash('attempts', accountSid, recipientKey).subarray(0, 16)
+
+/** Throws 20404 for one of another account, and for one that was never there. */
+export async function fetchAttempt(ctx: Context, accountSid: string, sid = ''): Promise<Attempt> {
+  const attempt = isSid(sid) ? await findAttempt(ctx.storage.read, accountSid, sid) : undefined
+  if (!attempt) throw fail.notFound(`/Attempts/${sid}`)
+  return attempt
+}

@@ -1,8 +1,9 @@
 import type { Static } from 'typebox'
 import type { Context } from '../../context.ts'
-import { fail } from '../../http/errors.ts'
+import { dateMs } from '../../http/schema.ts'
+import { canonicalSid } from '../../storage/sid.ts'
 import { parseAnyRecipient } from '../verifications/recipient.ts'
-import { sidOf } from '../verifications/verification.ts'
+import { findSends } from '../verifications/store.ts'
 import { attemptSlot } from './attempt.ts'
 import type { AttemptFilter } from './store.ts'
 import type { ListQuery, SummaryQuery } from './wire.ts'
@@ -12,19 +13,12 @@ type Common = Pick<
   'DateCreatedAfter' | 'DateCreatedBefore' | 'Country' | 'Channel' | 'VerifyServiceSid'
 >
 
-function time(parameter: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw fail.invalidParameter(parameter)
-  return ms
-}
-
 const commonFilter = (input: Common): AttemptFilter => ({
-  createdAfterMs: time('DateCreatedAfter', input.DateCreatedAfter),
-  createdBeforeMs: time('DateCreatedBefore', input.DateCreatedBefore),
+  createdAfterMs: dateMs(input.DateCreatedAfter),
+  createdBeforeMs: dateMs(input.DateCreatedBefore),
   country: input.Country?.toUpperCase() || undefined,
   channel: input.Channel || undefined,
-  serviceSid: input.VerifyServiceSid && `VA${input.VerifyServiceSid.slice(2).toLowerCase()}`,
+  serviceSid: input.VerifyServiceSid && canonicalSid(input.VerifyServiceSid),
 })
 
 /** Undefined when nothing can match. */
@@ -36,10 +30,13 @@ export async function findAttemptFilter(
   const to = input['ChannelData.To']
   const recipient = to ? await parseAnyRecipient(to) : undefined
   if (to && !recipient) return undefined
+  const verificationSid = input.VerificationSid && canonicalSid(input.VerificationSid)
+  const sends = verificationSid ? await findSends(ctx.storage.read, accountSid, verificationSid) : undefined
+  if (verificationSid && !sends) return undefined
   return {
     ...commonFilter(input),
     slot: recipient && attemptSlot(ctx, accountSid, recipient.key),
-    verificationSid: input.VerificationSid && sidOf(input.VerificationSid),
+    sids: sends?.map(({ attemptSid }) => attemptSid),
     converted: input.Status === undefined ? undefined : input.Status.toLowerCase() === 'converted',
   }
 }

@@ -1,6 +1,6 @@
 import { keyset, type PageRequest } from '../../storage/keyset.ts'
 import { sidPlacement } from '../../storage/sid.ts'
-import { type Clause, type Read, sql, type Tx, where } from '../../storage/storage.ts'
+import { type Access, Clause, type Fragment, type Read, sql, type Tx, where } from '../../storage/storage.ts'
 import type { Attempt, MessageSpec, Tally } from './attempt.ts'
 
 export const HOUR_MS = 3_600_000
@@ -18,6 +18,7 @@ interface Row {
   channel: Attempt['channel']
   country: Attempt['country']
   message: string
+  code_version: number
   status: Attempt['status']
   provider: string | null
   error_code: string | null
@@ -41,6 +42,7 @@ const toAttempt = (row: Row): Attempt => ({
   channel: row.channel,
   country: row.country,
   message: JSON.parse(row.message) as MessageSpec,
+  codeVersion: row.code_version,
   status: row.status,
   provider: row.provider,
   errorCode: row.error_code,
@@ -55,10 +57,10 @@ const toAttempt = (row: Row): Attempt => ({
 
 export const insertAttempt = (tx: Tx, a: Attempt) =>
   tx.run`insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel,
-      country, message, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
+      country, message, code_version, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
     values (${a.placement}, ${a.sid}, ${a.accountSid}, ${a.serviceSid}, ${a.verificationSid}, ${a.slot},
-      ${a.recipient}, ${a.channel}, ${a.country}, ${JSON.stringify(a.message)}, ${a.status}, 0, ${a.channel},
-      ${a.dueAtMs}, ${a.tries}, ${a.expiresAtMs}, ${a.createdAtMs}, ${a.updatedAtMs})`
+      ${a.recipient}, ${a.channel}, ${a.country}, ${JSON.stringify(a.message)}, ${a.codeVersion}, ${a.status}, 0,
+      ${a.channel}, ${a.dueAtMs}, ${a.tries}, ${a.expiresAtMs}, ${a.createdAtMs}, ${a.updatedAtMs})`
 
 export const convertAttempt = (tx: Tx, accountSid: string, sid: string, nowMs: number) =>
   tx.run`update attempt set converted = 1, updated_at = ${nowMs}
@@ -77,10 +79,27 @@ export async function findQueued(read: Read, placement: number, sid: string): Pr
   return row && toAttempt(row)
 }
 
-/** Rows of a channel whose time has come, oldest first. */
+/** The same, its row taken until the unit ends. */
+export async function takeQueued(tx: Tx, placement: number, sid: string, forUpdate: Fragment) {
+  const row = await tx.get<Row>`
+    select * from attempt where placement = ${placement} and sid = ${sid}${forUpdate}`
+  return row && toAttempt(row)
+}
+
+/** Rows of a channel whose time has come and whose code lives, oldest first. */
 export async function listDue(read: Read, channel: string, nowMs: number, limit: number): Promise<Attempt[]> {
   const rows = await read.all<Row>`
     select * from attempt where queue = ${channel} and due_at <= ${nowMs} and due_at is not null
+      and expires_at > ${nowMs}
+    order by due_at limit ${limit}`
+  return rows.map(toAttempt)
+}
+
+/** Rows of a channel that are due and come too late, oldest first. */
+export async function listOverdue(read: Read, channel: string, nowMs: number, limit: number) {
+  const rows = await read.all<Row>`
+    select * from attempt where queue = ${channel} and due_at <= ${nowMs} and due_at is not null
+      and expires_at <= ${nowMs}
     order by due_at limit ${limit}`
   return rows.map(toAttempt)
 }
@@ -96,15 +115,23 @@ export const lease = (tx: Tx, a: Attempt, untilMs: number) =>
 export const freeLeases = (tx: Tx, channel: string, nowMs: number) =>
   tx.run`update attempt set due_at = ${nowMs} where queue = ${channel} and due_at > ${nowMs} and due_at is not null`
 
-/** What became of a try: the row leaves the queue when `dueAtMs` is null. Only while the lease is held. */
+/**
+ * What became of a try: the row leaves the queue when `dueAtMs` is null. Only while the lease is held. The status only
+ * moves forward: a receipt may have told of an earlier hand-over meanwhile.
+ */
 export const updateTry = (tx: Tx, a: Attempt, leasedUntilMs: number | null) =>
-  tx.run`update attempt set status = ${a.status}, provider = ${a.provider}, error_code = ${a.errorCode},
+  tx.run`update attempt set
+      status = case when status in ('queued', 'sent') and ${a.status} <> 'queued' then ${a.status} else status end,
+      error_code = case when status in ('queued', 'sent') then ${a.errorCode} else error_code end,
+      provider = ${a.provider},
       queue = ${a.dueAtMs === null ? null : a.channel}, due_at = ${a.dueAtMs}, tries = ${a.tries},
       price_micros = ${a.priceMicros}, updated_at = ${a.updatedAtMs}
     where placement = ${a.placement} and sid = ${a.sid} and coalesce(due_at, 0) = ${leasedUntilMs}`
 
+/** What a receipt says. Once the message has arrived, the row leaves the queue. */
 export const updateMessageStatus = (tx: Tx, a: Attempt) =>
-  tx.run`update attempt set status = ${a.status}, error_code = ${a.errorCode}, updated_at = ${a.updatedAtMs}
+  tx.run`update attempt set status = ${a.status}, error_code = ${a.errorCode},
+      queue = ${a.dueAtMs === null ? null : a.channel}, due_at = ${a.dueAtMs}, updated_at = ${a.updatedAtMs}
     where placement = ${a.placement} and sid = ${a.sid}`
 
 export interface AttemptFilter {
@@ -115,31 +142,48 @@ export interface AttemptFilter {
   country?: string | undefined
   channel?: string | undefined
   serviceSid?: string | undefined
-  verificationSid?: string | undefined
+  /** These only, of one placement. */
+  sids?: readonly string[] | undefined
   converted?: boolean | undefined
   /** Digits that the number begins with, `+` included. */
   prefix?: string | undefined
 }
 
 const matches = (accountSid: string, f: AttemptFilter): (Clause | undefined)[] => [
-  // As an expression where the slot decides: without statistics SQLite would walk all attempts of the account.
-  f.slot ? sql`slot = ${f.slot} and account_sid || '' = ${accountSid}` : sql`account_sid = ${accountSid}`,
+  f.sids && among(f.sids),
+  f.slot && sql`slot = ${f.slot}`,
+  // As an expression where these decide: without statistics SQLite would walk all attempts of the account.
+  f.sids || f.slot ? sql`account_sid || '' = ${accountSid}` : sql`account_sid = ${accountSid}`,
   f.createdAfterMs === undefined ? undefined : sql`created_at >= ${f.createdAfterMs}`,
   f.createdBeforeMs === undefined ? undefined : sql`created_at < ${f.createdBeforeMs}`,
   f.country === undefined ? undefined : sql`country = ${f.country}`,
   f.channel === undefined ? undefined : sql`channel = ${f.channel}`,
   f.serviceSid === undefined ? undefined : sql`service_sid = ${f.serviceSid}`,
-  f.verificationSid === undefined ? undefined : sql`verification_sid = ${f.verificationSid}`,
   f.converted === undefined ? undefined : sql`converted = ${f.converted ? 1 : 0}`,
   f.prefix === undefined
     ? undefined
     : sql`channel <> 'email' and substr(recipient, 1, ${f.prefix.length}) = ${f.prefix}`,
 ]
 
+const among = (sids: readonly string[]) =>
+  sql`placement = ${sidPlacement(sids[0] ?? '')} and sid in (${new Clause(['', ...sids.slice(1).map(() => ', '), ''], sids)})`
+
+/** Whether an index finds what matches, without passing over what does not. */
+const isIndexed = ({ sids, slot, country, channel, serviceSid, converted }: AttemptFilter) =>
+  sids !== undefined ||
+  slot !== undefined ||
+  [country, channel, serviceSid, converted].every((condition) => condition === undefined)
+
 /** A page of attempts, newest first. */
-export async function listAttempts(read: Read, accountSid: string, filter: AttemptFilter, page: PageRequest) {
+export async function listAttempts(
+  { read, scan }: Pick<Access, 'read' | 'scan'>,
+  accountSid: string,
+  filter: AttemptFilter,
+  page: PageRequest,
+) {
   const { edge, order } = keyset(page)
-  const rows = await read.all<Row>`
+  const reader = isIndexed(filter) ? read : scan
+  const rows = await reader.all<Row>`
     select * from attempt ${where([...matches(accountSid, filter), edge])} ${order} limit ${page.limit}`
   return rows.map(toAttempt)
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../../context.ts'
 import { readProgress, writeProgress } from '../../storage/progress.ts'
-import type { Tally } from './attempt.ts'
+import { LONGEST_CODE_LIFE_MS, type Tally } from './attempt.ts'
 import {
   type AttemptFilter,
   countAttempts,
@@ -12,8 +12,6 @@ import {
 } from './store.ts'
 
 const JOB = 'fold attempts'
-/** The longest life that a code can be configured to have: later nothing converts any more. */
-const LONGEST_CODE_LIFE_MS = 86_400_000
 
 const add = (a: Tally, b: Tally): Tally => ({
   total: a.total + b.total,
@@ -40,8 +38,11 @@ export async function summarize(ctx: Context, accountSid: string, filter: Attemp
   return add(hours, add(before, after))
 }
 
-/** Folds an account's hours in which nothing can convert any more, one hour a unit of work. */
-export async function foldAttempts({ storage, clock }: Context, accountSid: string): Promise<void> {
+/**
+ * Folds an account's hours in which nothing can convert any more, one hour a unit of work. Resolves to the time up to
+ * which they are folded.
+ */
+export async function foldAttempts({ storage, clock }: Context, accountSid: string): Promise<number> {
   const { system } = storage
   const endHour = Math.floor((clock.now() - LONGEST_CODE_LIFE_MS) / HOUR_MS)
   for (;;) {
@@ -49,7 +50,7 @@ export async function foldAttempts({ storage, clock }: Context, accountSid: stri
     const next = await firstCreatedAtMs(system.read, accountSid, reached * HOUR_MS)
     // Hours without attempts are passed over.
     const hour = Math.min(next === undefined ? endHour : Math.floor(next / HOUR_MS), endHour)
-    if (reached >= endHour) return
+    if (reached >= endHour) return reached * HOUR_MS
     await system.write(async (tx) => {
       if (hour < endHour) await foldHour(tx, accountSid, hour)
       await writeProgress(tx, JOB, accountSid, String(Math.min(hour + 1, endHour)))

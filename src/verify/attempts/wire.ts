@@ -56,7 +56,6 @@ export const AttemptWire = Type.Object({
 
 const CALL_STATUS: Record<MessageStatus, string> = {
   queued: 'queued',
-  sending: 'ringing',
   sent: 'in-progress',
   delivered: 'completed',
   undelivered: 'no-answer',
@@ -107,29 +106,14 @@ export const SummaryWire = Type.Object({
 })
 
 export function toSummaryWire({ total, converted }: Tally, { base }: Urls): Static<typeof SummaryWire> {
-  const percentage = total === 0 ? 0 : (converted / total) * 100
+  // In whole billionths: floating point would make 28.999999999 of 29 in 100.
+  const billionths = total === 0 ? 0n : (BigInt(converted) * 100_000_000_000n) / BigInt(total)
   return {
     total_attempts: total,
     total_converted: converted,
     total_unconverted: total - converted,
     // At most nine decimals, cut off: 9 of 11 are 81.818181818 in the recorded sample.
-    conversion_rate_percentage: String(Math.floor(percentage * 1e9) / 1e9),
+    conversion_rate_percentage: String(Number(billionths) / 1e9),
     url: `${base}/v2/Attempts/Summary`,
   }
 }
-
-/** Beyond the real API: each hand-over of an attempt's message to a provider. */
-export const HandoversWire = Type.Object({
-  attempt_sid: sid('VL'),
-  status: Type.String(),
-  handovers: Type.Array(
-    Type.Object({
-      provider: Type.String(),
-      outcome: Type.String(),
-      code: nullable(Type.String()),
-      detail: nullable(Type.String()),
-      message_id: nullable(Type.String()),
-      date_created: Type.String(),
-    }),
-  ),
-})

@@ -1,7 +1,9 @@
 import type { Context } from '../../context.ts'
 import { fail } from '../../http/errors.ts'
+import { canonicalSid } from '../../storage/sid.ts'
 import { fetchService, type Service } from '../services/service.ts'
 import { openCode, sameCode } from '../verifications/code.ts'
+import { parseAnyRecipient } from '../verifications/recipient.ts'
 import { approveUnchanged, updateChecks } from '../verifications/store.ts'
 import {
   asEnded,
@@ -10,7 +12,6 @@ import {
   type Location,
   laneOf,
   locate,
-  sidOf,
   takeLive,
   type Verification,
 } from '../verifications/verification.ts'
@@ -27,8 +28,8 @@ export interface CheckInput {
 }
 
 /**
- * Compares a guess. Counted before it is compared, in the same commit; a right one is accepted once, ever.
- * A wrong one leaves the status pending; from the sixth on 60202, until the verification expires.
+ * Compares a guess. A right one is accepted once, ever; a wrong one is counted by the unit that compares it, which has
+ * the verification to itself and commits before the answer. A wrong one leaves the status pending; from the sixth on 60202, until the verification expires.
  * Throws 60200, 60206, 60221 for bad input, 20404 where nothing is there to be checked.
  */
 export async function checkVerification(
@@ -40,11 +41,13 @@ export async function checkVerification(
   const path = `/Services/${serviceSid}/VerificationCheck`
   const service = await fetchService(ctx, accountSid, serviceSid, path)
   const { Code: code, To: to } = input
-  const sid = input.VerificationSid && sidOf(input.VerificationSid)
+  const sid = input.VerificationSid && canonicalSid(input.VerificationSid)
   if (!to && !sid) throw fail.noTarget()
   if (code === undefined) throw fail.invalidParameter('Code')
   if (service.settings.psd2_enabled && !(input.Amount && input.Payee)) throw fail.psd2Required()
-  const at = await locate(ctx, service, { to: to || undefined, sid: sid || undefined })
+  const recipient = to ? await parseAnyRecipient(to) : undefined
+  if (to && !recipient) throw fail.invalidTo(to)
+  const at = await locate(ctx, service, { recipient, sid: sid || undefined })
   if (!at) throw fail.notFound(path)
   const accepts = (v: Verification) => isRight(ctx, service, v, code, input)
   return ctx.lanes.check(laneOf(at), at.sid, async (lane) => {
@@ -93,6 +96,7 @@ function isRight(
   { Amount, Payee }: CheckInput,
 ) {
   const right = v.code !== null && sameCode(openCode(ctx, v, v.code), guess)
-  const bound = !settings.psd2_enabled || (v.amount === Amount && v.payee === Payee)
-  return right && bound
+  // Also where it was started before the service's PSD2 was turned on, or off.
+  const isForPayment = settings.psd2_enabled || v.amount !== null
+  return right && (!isForPayment || (v.amount === Amount && v.payee === Payee))
 }

@@ -1,5 +1,5 @@
 import { keyset, type PageRequest } from '../../storage/keyset.ts'
-import { type Read, sql, type Tx, where } from '../../storage/storage.ts'
+import { type Access, type Read, sql, type Tx, where } from '../../storage/storage.ts'
 import type { Service, Settings } from './service.ts'
 
 interface Row {
@@ -50,6 +50,18 @@ export const updateSettings = (tx: Tx, s: Service) =>
 export const markDeleted = (tx: Tx, s: Service, nowMs: number) =>
   tx.run`update service set deleted_at = ${nowMs}, revision = revision + 1
     where sid = ${s.sid} and account_sid = ${s.accountSid} and deleted_at is null`
+
+/** Some of those deleted so long ago that nothing of them is left but counts. */
+export async function pruneServices({ read, write }: Access, accountSid: string, beforeMs: number) {
+  const rows = await read.all<{ sid: string }>`
+    select sid from service where account_sid = ${accountSid} and deleted_at < ${beforeMs}
+    order by created_at, sid limit 100`
+  if (rows.length === 0) return
+  await write(async (tx) => {
+    for (const { sid } of rows)
+      await tx.run`delete from service where sid = ${sid} and account_sid = ${accountSid}`
+  })
+}
 
 /** The account's oldest: what a first-time user is shown. */
 export async function findFirstService(read: Read, accountSid: string): Promise<Service | undefined> {

@@ -9,14 +9,18 @@ const JOB = 'expire verifications'
  * Writes down which verifications have expired and erases their codes, walking the primary key in small bites from
  * where the last walk ended. Nothing waits for this: a start replaces an expired verification itself.
  */
-export async function expireVerifications({ storage, clock, config, placements }: Context): Promise<void> {
+export async function expireVerifications(
+  { storage, clock, config }: Context,
+  placements: Iterable<number>,
+): Promise<void> {
   const { system } = storage
-  for (let placement = 0; placement < placements; placement++) {
+  for (const placement of placements) {
     const part = String(placement)
     const end = sidFloor('VE', placement, clock.now() - config.codeTtlSeconds * 1000)
     let from = (await readProgress(system.read, JOB, part)) ?? ''
-    while (from < end) {
-      const to = (await findBiteEnd(system.read, placement, from, end)) ?? end
+    for (;;) {
+      const to = await findBiteEnd(system.read, placement, from, end)
+      if (to === undefined) break
       const isDone = await system.write(async (tx) => {
         await expireBetween(tx, placement, from, to, clock.now())
         // Started under a longer life than is configured now: the next walk comes by here again.

@@ -62,7 +62,7 @@ export class RecipientLanes {
   async #take<T>(slot: string, lane: OpenLane, work: (lane: Lane) => Promise<T>): Promise<T> {
     lane.under++
     const before = lane.tail
-    const turn = lane.under === 1 ? work(lane) : before.then(() => work(lane))
+    const turn = lane.under === 1 ? Promise.try(work, lane) : before.then(() => work(lane))
     lane.tail = turn.catch(() => {})
     try {
       return await turn

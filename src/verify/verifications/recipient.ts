@@ -1,4 +1,5 @@
 import type { CountryCode } from 'libphonenumber-js/max'
+import { BoundedMap } from '../../bounded-map.ts'
 import { parseAddress } from '../../delivery/channels/address.ts'
 import type { Channel } from '../../delivery/provider.ts'
 
@@ -29,13 +30,16 @@ const LINE_TYPES: Record<string, LineType> = {
   VOIP: 'voip',
 }
 
-/** The numbers that came last: a start is followed by its check, and the plans take as long as all else a check does. */
-const kept = new Map<string, Recipient>()
-const MAX_KEPT = 30_000
+/**
+ * The numbers that came last: a start is followed by its check, and the plans take as long as all else a check does.
+ * Of the process, as the plans are: what a number means depends on no installation.
+ */
+const kept = new BoundedMap<string, Recipient>(30_000)
 
 /** Undefined for what is not a valid number in E.164 form (spaces, dots, dashes and parentheses aside). */
 export async function parsePhone(to: string): Promise<Recipient | undefined> {
-  const compact = to.replace(/[\s().-]/g, '')
+  // One space before the digits was a plus that the client did not encode.
+  const compact = to.replace(/^ (?=\d)/, '+').replace(/[ ().-]/g, '')
   const known = kept.get(compact)
   if (known) return known
   if (!/^\+[1-9]\d{6,14}$/.test(compact)) return undefined
@@ -48,7 +52,6 @@ export async function parsePhone(to: string): Promise<Recipient | undefined> {
     country: number.country,
     lineType: LINE_TYPES[number.getType() ?? ''],
   }
-  if (kept.size >= MAX_KEPT) kept.clear()
   kept.set(compact, recipient)
   return recipient
 }

@@ -4,7 +4,7 @@ import { fetchVerification, updateVerification } from './verification.ts'
 import { StartBody, toVerificationWire, UpdateBody, VerificationWire } from './wire.ts'
 
 const PATH = '/v2/Services/:ServiceSid/Verifications'
-const INSTANCE = `${PATH}/:Sid`
+const INSTANCE = `${PATH}/:SidOrTo` as const
 
 export const verificationOperations = [
   operation({
@@ -25,7 +25,7 @@ export const verificationOperations = [
     reply: VerificationWire,
     handle: async (ctx, { caller, params, urls }) =>
       toVerificationWire(
-        await fetchVerification(ctx, caller.accountSid, params.ServiceSid, params.Sid),
+        await fetchVerification(ctx, caller.accountSid, params.ServiceSid, params.SidOrTo),
         urls,
       ),
   }),
@@ -38,7 +38,7 @@ export const verificationOperations = [
     reply: VerificationWire,
     handle: async (ctx, { caller, params, input, urls }) =>
       toVerificationWire(
-        await updateVerification(ctx, caller.accountSid, params.ServiceSid, params.Sid, input.Status),
+        await updateVerification(ctx, caller.accountSid, params.ServiceSid, params.SidOrTo, input.Status),
         urls,
       ),
   }),

@@ -43,7 +43,10 @@ export interface StartInput {
 }
 
 /** Whose verification it is. */
-export type Sender = Pick<Caller, 'accountSid' | 'isTrial'>
+export interface Sender extends Pick<Caller, 'accountSid' | 'isTrial'> {
+  /** For whom the account does it, where it does so for several that must not meet. */
+  requester?: string
+}
 
 /** A start that may go ahead: all that the request alone decides. */
 interface Plan {
@@ -71,7 +74,7 @@ export async function startVerification(
   const path = `/Services/${serviceSid}/Verifications`
   const service = await fetchService(ctx, sender.accountSid, serviceSid, path)
   const plan = await planStart(ctx, sender, service, input, path)
-  const place = placeOf(ctx, service, plan.recipient.key)
+  const place = placeOf(ctx, service, plan.recipient.key, sender.requester)
   return ctx.lanes.create(laneOf(place), async (lane) => {
     const { verification, attempt, code } =
       (await startAtOnce(ctx, service, plan, place)) ?? (await startInUnit(ctx, service, plan, place))
@@ -132,6 +135,7 @@ function beginVerification(ctx: Context, service: Service, plan: Plan, place: Pl
     status: 'pending',
     open: true,
     code: sealCode(ctx, owner, code),
+    codeVersion: 1,
     sends: [],
     checks: 0,
     amount: plan.amount,
@@ -154,8 +158,12 @@ function sendAgain(ctx: Context, service: Service, plan: Plan, open: Verificatio
   const bound = amount === open.amount && payee === open.payee
   const kept = bound && open.code ? openCode(ctx, open, open.code) : undefined
   const code = plan.customCode ?? kept ?? generateCode(ctx, service.settings.code_length)
-  const sealed = code === kept ? open.code : sealCode(ctx, open, code)
-  return addSend(ctx, plan, { ...open, code: sealed, amount, payee, tags: plan.tags ?? open.tags }, code)
+  const next = { ...open, amount, payee, tags: plan.tags ?? open.tags }
+  if (code !== kept) {
+    next.code = sealCode(ctx, open, code)
+    next.codeVersion++
+  }
+  return addSend(ctx, plan, next, code)
 }
 
 function addSend(ctx: Context, plan: Plan, v: Verification, code: string): Started {
@@ -171,6 +179,7 @@ function addSend(ctx: Context, plan: Plan, v: Verification, code: string): Start
     channel: plan.channel,
     country: plan.recipient.country ?? null,
     message: { ...plan.message, codeLength: code.length },
+    codeVersion: v.codeVersion,
     status: 'queued',
     provider: null,
     errorCode: null,

@@ -2,7 +2,7 @@ import { sidPlacement } from '../../storage/sid.ts'
 import type { Fragment, Read, Tx } from '../../storage/storage.ts'
 import type { Attempt } from '../attempts/attempt.ts'
 import type { Service } from '../services/service.ts'
-import type { Place, Verification } from './verification.ts'
+import type { Place, Send, Verification } from './verification.ts'
 
 interface Row {
   placement: number
@@ -15,6 +15,7 @@ interface Row {
   status: Verification['status']
   open: number
   code: Uint8Array | null
+  code_version: number
   sends: string
   checks: number
   amount: string | null
@@ -37,6 +38,7 @@ const toVerification = (row: Row): Verification => ({
   status: row.status,
   open: row.open === 1,
   code: row.code,
+  codeVersion: row.code_version,
   sends: JSON.parse(row.sends),
   checks: row.checks,
   amount: row.amount,
@@ -73,6 +75,13 @@ export async function findBySid(read: Read, service: Service, sid: string) {
   return row && toVerification(row)
 }
 
+/** What was sent for a verification, in whatever service. */
+export async function findSends(read: Read, accountSid: string, sid: string): Promise<Send[] | undefined> {
+  const row = await read.get<Pick<Row, 'sends'>>`select sends from verification
+    where placement = ${sidPlacement(sid)} and sid = ${sid} and account_sid = ${accountSid}`
+  return row && JSON.parse(row.sends)
+}
+
 /** For the queue, which acts for no tenant: the attempt itself says whose it is. */
 export async function findForSend(read: Read, { placement, verificationSid }: Attempt) {
   const row = await read.get<Row>`
@@ -83,11 +92,11 @@ export async function findForSend(read: Read, { placement, verificationSid }: At
 /** False when another verification holds the slot. */
 export async function insertVerification(tx: Tx, v: Verification): Promise<boolean> {
   const inserted = await tx.run`insert into verification
-      (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code, sends, checks,
-        amount, payee, lookup, tags, expires_at, created_at, updated_at)
+      (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code, code_version,
+        sends, checks, amount, payee, lookup, tags, expires_at, created_at, updated_at)
     values (${v.placement}, ${v.sid}, ${v.accountSid}, ${v.serviceSid}, ${v.slot}, ${v.recipient}, ${v.channel},
-      ${v.status}, 1, ${v.code}, ${JSON.stringify(v.sends)}, ${v.checks}, ${v.amount}, ${v.payee}, ${json(v.lookup)},
-      ${json(v.tags)}, ${v.expiresAtMs}, ${v.createdAtMs}, ${v.updatedAtMs})
+      ${v.status}, 1, ${v.code}, ${v.codeVersion}, ${JSON.stringify(v.sends)}, ${v.checks}, ${v.amount}, ${v.payee},
+      ${json(v.lookup)}, ${json(v.tags)}, ${v.expiresAtMs}, ${v.createdAtMs}, ${v.updatedAtMs})
     on conflict (placement, slot) where open = 1 do nothing`
   return inserted === 1
 }
@@ -97,19 +106,21 @@ export async function insertStart(fused: Pick<Tx, 'get'>, v: Verification, a: At
   const row = await fused.get<{ started: number }>`
     with started as (
       insert into verification
-        (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code, sends, checks,
-          amount, payee, lookup, tags, expires_at, created_at, updated_at)
+        (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code, code_version,
+          sends, checks, amount, payee, lookup, tags, expires_at, created_at, updated_at)
       values (${v.placement}, ${v.sid}, ${v.accountSid}, ${v.serviceSid}, ${v.slot}, ${v.recipient}, ${v.channel},
-        ${v.status}, 1, ${v.code}, ${JSON.stringify(v.sends)}, ${v.checks}, ${v.amount}, ${v.payee},
+        ${v.status}, 1, ${v.code}, ${v.codeVersion}, ${JSON.stringify(v.sends)}, ${v.checks}, ${v.amount}, ${v.payee},
         ${json(v.lookup)}, ${json(v.tags)}, ${v.expiresAtMs}, ${v.createdAtMs}, ${v.updatedAtMs})
       on conflict (placement, slot) where open = 1 do nothing
-      returning placement, sid, account_sid, service_sid, recipient, channel, expires_at, created_at, updated_at
+      returning placement, sid, account_sid, service_sid, recipient, channel, code_version, expires_at, created_at,
+        updated_at
     ), queued as (
       insert into attempt (placement, sid, account_sid, service_sid, verification_sid, slot, recipient, channel,
-        country, message, status, converted, queue, due_at, tries, expires_at, created_at, updated_at)
+        country, message, code_version, status, converted, queue, due_at, tries, expires_at, created_at,
+        updated_at)
       select placement, ${a.sid}, account_sid, service_sid, sid, ${a.slot}, recipient, channel,
-        ${a.country}, ${JSON.stringify(a.message)}, ${a.status}, 0, channel, ${a.dueAtMs}, ${a.tries}, expires_at,
-        created_at, updated_at from started
+        ${a.country}, ${JSON.stringify(a.message)}, code_version, ${a.status}, 0, channel, ${a.dueAtMs}, ${a.tries},
+        expires_at, created_at, updated_at from started
     )
     select count(*) as started from started`
   return row?.started === 1
@@ -140,8 +151,9 @@ export async function approveUnchanged(fused: Pick<Tx, 'get'>, before: Verificat
 
 /** After one more send: its channel, the code where it was replaced. */
 export const updateSends = (tx: Tx, v: Verification) =>
-  tx.run`update verification set channel = ${v.channel}, code = ${v.code}, sends = ${JSON.stringify(v.sends)},
-      amount = ${v.amount}, payee = ${v.payee}, tags = ${json(v.tags)}, updated_at = ${v.updatedAtMs}
+  tx.run`update verification set channel = ${v.channel}, code = ${v.code}, code_version = ${v.codeVersion},
+      sends = ${JSON.stringify(v.sends)}, amount = ${v.amount}, payee = ${v.payee}, tags = ${json(v.tags)},
+      updated_at = ${v.updatedAtMs}
     where placement = ${v.placement} and sid = ${v.sid} and account_sid = ${v.accountSid} and open <> 0`
 
 /** After a wrong guess. */
@@ -159,12 +171,12 @@ export const settleVerification = (tx: Tx, v: Verification) =>
 
 const EXPIRE_BITE = 500
 
-/** The sid that ends the next bite of the walk; undefined where fewer rows are left. */
+/** The sid that ends the next bite of the walk; undefined where it is over. */
 export async function findBiteEnd(read: Read, placement: number, from: string, end: string) {
-  const row = await read.get<{ sid: string }>`
+  const rows = await read.all<{ sid: string }>`
     select sid from verification where placement = ${placement} and sid > ${from} and sid < ${end}
-    order by sid limit 1 offset ${EXPIRE_BITE - 1}`
-  return row?.sid
+    order by sid limit ${EXPIRE_BITE}`
+  return rows.at(-1)?.sid
 }
 
 export const expireBetween = (tx: Tx, placement: number, from: string, to: string, nowMs: number) =>

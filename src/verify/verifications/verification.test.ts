@@ -111,6 +111,15 @@ describe('verifications', () => {
     assert.equal((await server.post(path(sid), { Status: 'canceled' })).status, 404)
   })
 
+  test('a plus that was not encoded arrives as a space, and is understood', async () => {
+    const to = freshNumber()
+    assert.equal((await server.start(to.replace('+', ' '))).body.to, to)
+    assert.equal((await server.get(`/v2/Attempts?ChannelData.To=${to}`)).body.attempts.length, 1)
+    const code = await server.lastCode(to)
+    assert.equal((await server.check(to.replace('+', ' '), code)).body.status, 'approved')
+    assert.equal((await server.start(to.replace('+', '  '))).status, 400)
+  })
+
   test('an e-mail address is a recipient whatever the case it is written in', async () => {
     const started = await server.start('Ann.Lee@Example.COM', { Channel: 'email' })
     assert.equal(started.status, 201)
@@ -128,6 +137,22 @@ describe('verifications', () => {
       400,
       60200,
       'Invalid parameter `To`: +15551234567',
+    ],
+    ['a line break in To', { To: '+1415555\n2671' }, 400, 60200, 'Invalid parameter `To`: +1415555\n2671'],
+    ['a tab in To', { To: '+1415555\t2671' }, 400, 60200, 'Invalid parameter `To`: +1415555\t2671'],
+    [
+      'a wide space in To',
+      { To: '+1415555\u00a02671' },
+      400,
+      60200,
+      'Invalid parameter `To`: +1415555\u00a02671',
+    ],
+    [
+      'a part of ChannelConfiguration that is none',
+      { ChannelConfiguration: '{"from_nmae":"Acme"}' },
+      400,
+      60200,
+      'Invalid parameter: ChannelConfiguration.from_nmae',
     ],
     ['an address by SMS', { To: 'a@example.com' }, 400, 60200, 'Invalid parameter `To`: a@example.com'],
     ['a number by e-mail', { Channel: 'email' }, 400, 60200, undefined],
@@ -162,13 +187,16 @@ describe('verifications', () => {
     ['rate limits that are no JSON', { RateLimits: 'x' }, 400, 60200, 'Invalid parameter: RateLimits'],
   ] as const) {
     test(`${what}: ${code}, and nothing is sent`, async () => {
-      const to = 'To' in form ? form.To : freshNumber()
-      const answer = await server.start(to, form)
+      const newest = async () => {
+        await server.ctx.delivery.drained()
+        return (await server.get('/inbox/messages?PageSize=1')).body.messages
+      }
+      const before = await newest()
+      const answer = await server.start('To' in form ? form.To : freshNumber(), form)
       assert.deepEqual([answer.status, answer.body.code], [status, code])
       assert.equal(answer.body.status, status)
       if (message !== undefined) assert.equal(answer.body.message, message)
-      const { body } = await server.get(`/inbox/messages?To=${encodeURIComponent(to || '+1')}`)
-      assert.deepEqual(body.messages, [])
+      assert.deepEqual(await newest(), before)
     })
   }
 
@@ -250,6 +278,38 @@ describe('verifications', () => {
     assert.equal((await check({ Code: last, Amount: '€99.99', Payee: 'Shop' })).body.status, 'approved')
   })
 
+  test('a code stays bound to its payment when the service ends PSD2, and unbound when it begins', async () => {
+    const { sid } = (await server.post('/v2/Services', { FriendlyName: 'Bank', Psd2Enabled: true })).body
+    const path = `/v2/Services/${sid}`
+    const [bound, unbound] = [freshNumber(), freshNumber()]
+    const payment = { Amount: '10', Payee: 'Alice' }
+    await server.post(`${path}/Verifications`, { To: bound, Channel: 'sms', ...payment })
+    await server.post(path, { Psd2Enabled: false })
+    await server.post(`${path}/Verifications`, { To: unbound, Channel: 'sms' })
+    const status = async (To: string, form: object) => {
+      const check = { To, Code: await server.lastCode(To), ...form }
+      return (await server.post(`${path}/VerificationCheck`, check)).body.status
+    }
+    assert.equal(await status(bound, {}), 'pending')
+    assert.equal(await status(bound, { Amount: '9999', Payee: 'Mallory' }), 'pending')
+    assert.equal(await status(bound, payment), 'approved')
+    await server.post(path, { Psd2Enabled: true })
+    assert.equal(await status(unbound, payment), 'pending')
+    await server.post(path, { Psd2Enabled: false })
+    assert.equal(await status(unbound, {}), 'approved')
+  })
+
+  test('a sid in a path is found in whatever case it is written', async () => {
+    const to = freshNumber()
+    const { sid } = (await server.start(to)).body
+    const upper = (sid: string) => sid.slice(0, 2) + sid.slice(2).toUpperCase()
+    const service = `/v2/Services/${upper(server.serviceSid)}`
+    assert.equal((await server.get(service)).body.sid, server.serviceSid)
+    assert.equal((await server.get(`${service}/Verifications/${upper(sid)}`)).body.sid, sid)
+    const check = { VerificationSid: upper(sid), Code: await server.lastCode(to) }
+    assert.equal((await server.post(`${service}/VerificationCheck`, check)).body.status, 'approved')
+  })
+
   test('a landline gets no SMS where the service looks numbers up and skips it', async () => {
     const landline = '+442079460018'
     const { sid } = (
@@ -283,7 +343,8 @@ describe('verifications', () => {
       [{ To: to }, 400, 60200],
       [{ To: to, Code: '123' }, 400, 60200],
       [{ To: to, Code: '12345678901' }, 400, 60200],
-      [{ To: 'nobody', Code: code }, 404, 20404],
+      [{ To: 'nobody', Code: code }, 400, 60200],
+      [{ To: 'nobody', VerificationSid: sid, Code: code }, 400, 60200],
       [{ To: other, Code: code }, 404, 20404],
       [{ To: other, VerificationSid: sid, Code: code }, 404, 20404],
       [{ VerificationSid: 'VE1', Code: code }, 400, 60200],
@@ -293,6 +354,10 @@ describe('verifications', () => {
       assert.deepEqual([answer.status, answer.body.code], [status, expected], JSON.stringify(form))
     }
     assert.equal((await server.post(path, { To: to, Code: '1' })).body.message, 'Invalid parameter: Code')
+    const unparsable = (await server.post(path, { To: '+1415x', Code: code })).body
+    assert.equal(unparsable.message, 'Invalid parameter `To`: +1415x')
+    const fetched = await server.get(`/v2/Services/${server.serviceSid}/Verifications/nobody`)
+    assert.deepEqual([fetched.status, fetched.body.code], [404, 20404])
     assert.equal((await server.post(path, { VerificationSid: sid, Code: code })).body.status, 'approved')
   })
 

@@ -1,10 +1,11 @@
 import type { Context } from '../../context.ts'
 import type { Channel } from '../../delivery/provider.ts'
 import { fail } from '../../http/errors.ts'
+import { isSid } from '../../storage/sid.ts'
 import type { Tx } from '../../storage/storage.ts'
 import { convertAttempt } from '../attempts/store.ts'
 import { fetchService, type Service } from '../services/service.ts'
-import { type LineType, parseAnyRecipient } from './recipient.ts'
+import { type LineType, parseAnyRecipient, type Recipient } from './recipient.ts'
 import { findBySid, findOpen, settleVerification, takeOpen } from './store.ts'
 
 export interface Send {
@@ -26,6 +27,8 @@ export interface Verification {
   open: boolean
   /** Sealed; erased with every final status. */
   code: Uint8Array | null
+  /** Counts the codes it has had: a queued message of an older one is not sent any more. */
+  codeVersion: number
   sends: Send[]
   checks: number
   amount: string | null
@@ -44,10 +47,12 @@ export interface Place {
   slot: Uint8Array
 }
 
-export function placeOf(ctx: Context, service: Service, recipientKey: string): Place {
+/** Of a `requester` within the service, where there are such: each then has a slot of its own per recipient. */
+export function placeOf(ctx: Context, service: Service, recipientKey: string, requester?: string): Place {
+  const owner = [service.accountSid, service.sid, ...(requester === undefined ? [] : [requester])]
   return {
     placement: ctx.placementOf(service.accountSid, recipientKey),
-    slot: ctx.hash('slot', service.accountSid, service.sid, recipientKey).subarray(0, 16),
+    slot: ctx.hash('slot', ...owner, recipientKey).subarray(0, 16),
   }
 }
 
@@ -57,7 +62,7 @@ export const laneOf = ({ slot }: Place) => Buffer.from(slot).toString('latin1')
 /** How a request names a verification: by its sid, by whom it was sent to, or by both. */
 export interface Name {
   sid?: string | undefined
-  to?: string | undefined
+  recipient?: Recipient | undefined
 }
 
 /** Where the named verification is to be looked for. */
@@ -69,27 +74,18 @@ export interface Location extends Place {
 export async function locate(
   ctx: Context,
   service: Service,
-  { sid, to }: Name,
+  { sid, recipient }: Name,
 ): Promise<Location | undefined> {
-  let place: Place | undefined
-  if (to !== undefined) {
-    const recipient = await parseAnyRecipient(to)
-    if (!recipient) return undefined
-    place = placeOf(ctx, service, recipient.key)
-  }
+  const place = recipient && placeOf(ctx, service, recipient.key)
   if (sid === undefined) return place && { ...place, sid }
   const found = await findBySid(ctx.storage.read, service, sid)
   if (!found || (place && !Buffer.from(place.slot).equals(found.slot))) return undefined
   return { placement: found.placement, slot: found.slot, sid }
 }
 
-const SID = /^VE[0-9a-fA-F]{32}$/
-
-/** The `{Sid}` of a path: a sid, or the recipient itself. */
-const nameOf = (segment: string): Name => (SID.test(segment) ? { sid: sidOf(segment) } : { to: segment })
-
-/** Sids are written in lower case, whatever case they are asked for in. */
-export const sidOf = (text: string) => `VE${text.slice(2).toLowerCase()}`
+/** The `{Sid}` of a path: a sid, or the recipient itself. What is neither names nothing. */
+const nameOf = async (segment: string): Promise<Name> =>
+  isSid(segment) ? { sid: segment } : { recipient: await parseAnyRecipient(segment) }
 
 /** Whether it still holds its recipient: pending, or out of guesses, until it expires. */
 export const isLive = (v: Verification, nowMs: number) => v.open && nowMs < v.expiresAtMs
@@ -120,7 +116,7 @@ export async function fetchVerification(
 ) {
   const path = pathOf(serviceSid, segment)
   const service = await fetchService(ctx, accountSid, serviceSid, path)
-  const at = await locate(ctx, service, nameOf(segment))
+  const at = await locate(ctx, service, await nameOf(segment))
   const v = at && (await findLive(ctx, service, at))
   if (!v) throw fail.notFound(path)
   return v
@@ -139,7 +135,7 @@ export async function updateVerification(
 ): Promise<Verification> {
   const path = pathOf(serviceSid, segment)
   const service = await fetchService(ctx, accountSid, serviceSid, path)
-  const at = await locate(ctx, service, nameOf(segment))
+  const at = await locate(ctx, service, await nameOf(segment))
   if (!at) throw fail.notFound(path)
   return ctx.lanes.update(laneOf(at), async (lane) => {
     const ended = await ctx.storage.write(async (tx) => {

@@ -23,12 +23,15 @@ export const StartBody = Type.Object({
   RateLimits: optional(jsonText(Type.Record(Type.String(), Type.Unknown()))),
   ChannelConfiguration: optional(
     jsonText(
-      Type.Object({
-        template_id: optional(Type.String()),
-        from: optional(Type.String()),
-        from_name: optional(line(64)),
-        substitutions: optional(Type.Unknown()),
-      }),
+      Type.Object(
+        {
+          template_id: optional(Type.String()),
+          from: optional(Type.String()),
+          from_name: optional(line(64)),
+          substitutions: optional(Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
     ),
   ),
   AppHash: optional(Type.String({ pattern: '^([A-Za-z0-9+/]{11})?$' })),

@@ -7,6 +7,7 @@ import {
   createTrigger,
   fetchTrigger,
   readValueMicros,
+  readValuesMicros,
   removeTrigger,
   type Trigger,
 } from './trigger.ts'
@@ -44,9 +45,11 @@ export const triggerOperations = [
         input,
         { path: `${triggersPath(accountSid)}.json`, key: KEY, filters },
         (page) => listTriggers(ctx.storage.read, accountSid, { recurring, by, category }, page),
-        (trigger) => show(ctx, trigger),
+        (trigger) => trigger,
       )
-      return { ...page, [KEY]: await Promise.all(page[KEY] as ReturnType<typeof show>[]) }
+      const triggers = page[KEY] as Trigger[]
+      const values = await readValuesMicros(ctx, accountSid, triggers)
+      return { ...page, [KEY]: triggers.map((trigger, i) => toTriggerWire(trigger, values[i] ?? 0)) }
     },
   }),
   operation({

@@ -73,10 +73,19 @@ export const updateTrigger = (tx: Tx, t: Trigger) =>
 export const deleteTrigger = (tx: Tx, accountSid: string, sid: string) =>
   tx.run`delete from usage_trigger where sid = ${sid} and account_sid = ${accountSid}`
 
-/** Those of all accounts that may still fire: all but those that fire once and have. */
+export async function countTriggers(read: Read, accountSid: string): Promise<number> {
+  const row = await read.get<{ n: number }>`
+    select count(*) as n from usage_trigger where account_sid = ${accountSid}`
+  return row?.n ?? 0
+}
+
+/** Those of all active accounts that may still fire: all but those that fire once and have. */
 export async function listArmed(read: Read): Promise<Trigger[]> {
-  const rows = await read.all<Row>`select * from usage_trigger
-    where fired_period is null or fired_period <> 'alltime' order by account_sid`
+  const rows = await read.all<Row>`
+    select t.* from usage_trigger t join account a on a.sid = t.account_sid left join account p on p.sid = a.parent_sid
+    where (t.fired_period is null or t.fired_period <> 'alltime') and a.status = 'active'
+      and coalesce(p.status, 'active') = 'active'
+    order by t.account_sid`
   return rows.map(toTrigger)
 }
 

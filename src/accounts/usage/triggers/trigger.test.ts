@@ -3,12 +3,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import twilio from 'twilio'
+import { addAccount } from '../../../../test/support/account.ts'
 import { type FakeClock, fakeClock } from '../../../../test/support/clock.ts'
 import { makeTemporaryDirectory } from '../../../../test/support/engines.ts'
 import { type Receiver, startReceiver } from '../../../../test/support/receiver.ts'
 import { freshNumber, type TestServer, testServer } from '../../../../test/support/server.ts'
 import { runUsage, startBackground } from '../../../operations/background.ts'
+import { setAccountStatus } from '../../administer.ts'
 import { evaluateTriggers } from './evaluate.ts'
+import { listArmed } from './store.ts'
 import { periodOf } from './trigger.ts'
 
 const file = join(makeTemporaryDirectory(), 'rates.csv')
@@ -102,6 +105,10 @@ describe('usage triggers', () => {
       'usage-trigger.deleted',
       'usage-trigger.updated',
     ])
+    const { event_data: told } = events.find((event: { event_type: string }) =>
+      /created/.test(event.event_type),
+    )
+    assert.deepEqual([told.trigger_by, told.trigger_value, told.recurring], ['price', 50, 'yearly'])
     assert.doesNotMatch(JSON.stringify(events), /secret-path/)
   })
 
@@ -234,6 +241,21 @@ describe('usage triggers', () => {
     const signature = String(receiver.received[0]?.headers['x-twilio-signature'])
     assert.ok(twilio.validateRequest(sub.auth_token, signature, `${receiver.url}/`, form ?? {}))
     await removeAll()
+  })
+
+  test('an account has at most a hundred; a suspended one fires none', async () => {
+    const { sid, authorization } = await addAccount(server.ctx)
+    const path = `/2010-04-01/Accounts/${sid}/Usage/Triggers.json`
+    const add = () =>
+      server.post(path, { CallbackUrl: receiver.url, UsageCategory: 'sms', TriggerValue: '1' }, authorization)
+    for (let n = 0; n < 100; n++) assert.equal((await add()).status, 201)
+    const { status, body } = await add()
+    assert.deepEqual([status, body.code], [400, 20001])
+    const { read } = server.ctx.storage.system
+    const armed = async () => (await listArmed(read)).filter(({ accountSid }) => accountSid === sid).length
+    assert.equal(await armed(), 100)
+    await setAccountStatus(server.ctx, { account: sid, status: 'suspended' })
+    assert.equal(await armed(), 0)
   })
 
   test('many nodes that see it at once fire once', async () => {

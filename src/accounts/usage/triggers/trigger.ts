@@ -8,7 +8,7 @@ import { audit, differences } from '../../audit/audit.ts'
 import { type Category, type Field, fieldMicros, findCategory, sum } from '../category.ts'
 import { dayOf, dayText, type Span, unitSpan } from '../period.ts'
 import { sumUsage, type UsageDay } from '../store.ts'
-import { deleteTrigger, findTrigger, insertTrigger, updateTrigger } from './store.ts'
+import { countTriggers, deleteTrigger, findTrigger, insertTrigger, updateTrigger } from './store.ts'
 
 export type Recurring = 'daily' | 'monthly' | 'yearly' | 'alltime'
 
@@ -58,9 +58,23 @@ export function valueMicros(
   return fieldMicros(category, by, sum(days.filter(isOf)))
 }
 
+/** What triggers of one account have come to, in their order. The use is summed up once for all. */
+export async function readValuesMicros(
+  ctx: Context,
+  accountSid: string,
+  triggers: readonly WatchedBy[],
+): Promise<number[]> {
+  if (triggers.length === 0) return []
+  const now = ctx.clock.now()
+  const watched = triggers.map((trigger) => ({ trigger, span: periodOf(trigger.recurring, now).span }))
+  const fromDay = Math.min(...watched.map(({ span }) => span.fromDay))
+  const days = await sumUsage(ctx.storage.scan, accountSid, true, { fromDay, toDay: dayOf(now) })
+  return watched.map(({ trigger, span }) => valueMicros(trigger, days, span))
+}
+
 export async function readValueMicros(ctx: Context, trigger: WatchedBy): Promise<number> {
-  const { span } = periodOf(trigger.recurring, ctx.clock.now())
-  return valueMicros(trigger, await sumUsage(ctx.storage.scan, trigger.accountSid, true, span), span)
+  const [value = 0] = await readValuesMicros(ctx, trigger.accountSid, [trigger])
+  return value
 }
 
 type WatchedBy = Pick<Trigger, 'accountSid' | 'category' | 'by' | 'recurring'>
@@ -75,7 +89,12 @@ export interface TriggerInput {
   TriggerBy?: Field
 }
 
-/** Throws 60200 for an unknown category, a value that is no amount, or an address that may not be called. */
+const MAX_TRIGGERS = 100
+
+/**
+ * Throws 60200 for an unknown category, a value that is no amount, or an address that may not be called; 20001 for more
+ * than 100.
+ */
 export async function createTrigger(ctx: Context, caller: Caller, input: TriggerInput): Promise<Trigger> {
   const now = ctx.clock.now()
   const category = findCategory(input.UsageCategory)
@@ -100,6 +119,9 @@ export async function createTrigger(ctx: Context, caller: Caller, input: Trigger
     updatedAtMs: now,
   }
   await ctx.storage.write(async (tx) => {
+    if ((await countTriggers(tx, caller.accountSid)) >= MAX_TRIGGERS) {
+      throw fail.invalidRequest(`An account has at most ${MAX_TRIGGERS} usage triggers: delete one first`)
+    }
     await insertTrigger(tx, trigger)
     await audit(ctx, tx, caller, changed('created', trigger))
   })
@@ -168,14 +190,17 @@ export async function removeTrigger(ctx: Context, caller: Caller, sid: string): 
 }
 
 // Not the path and query of the address: they may hold a secret of the receiver's.
-const changed = (what: string, { sid, friendlyName, category, callbackUrl, callbackMethod }: Trigger) => ({
+const changed = (what: string, trigger: Trigger) => ({
   type: `usage-trigger.${what}`,
   resource: 'usage-trigger',
-  sid,
+  sid: trigger.sid,
   data: {
-    friendly_name: friendlyName,
-    usage_category: category,
-    callback_host: new URL(callbackUrl).host,
-    callback_method: callbackMethod,
+    friendly_name: trigger.friendlyName,
+    usage_category: trigger.category,
+    trigger_by: trigger.by,
+    trigger_value: trigger.valueMicros / 1_000_000,
+    recurring: trigger.recurring,
+    callback_host: new URL(trigger.callbackUrl).host,
+    callback_method: trigger.callbackMethod,
   },
 })

@@ -9,6 +9,8 @@ import type { Answer, Session } from './session.ts'
 export type NotSent = 'not_connected' | 'no_room' | 'queue_full' | 'aborted' | 'expired'
 
 export interface Dispatch {
+  /** How many more would leave within `LOOK_AHEAD_MS`, as windows and pace allow. */
+  capacity(): number
   submit(draft: Draft, expiresAtMs: number, signal: AbortSignal): Promise<Answer | NotSent>
   /** Sends what may be sent now; to be called when a session has room, comes or goes. */
   pump(): void
@@ -22,12 +24,13 @@ interface Job {
 }
 
 const MAX_WAITING = 1000
+const LOOK_AHEAD_MS = 1000
 /** Long enough for the first reconnect, short enough for another provider to be tried. */
 const CONNECT_WAIT_MS = 500
 
 /** The line in front of the sessions: first come, first sent, as windows and pace allow. */
 export function createDispatch(
-  options: Pick<SmppOptions, 'request_timeout_ms' | 'validity_s'>,
+  options: Pick<SmppOptions, 'request_timeout_ms' | 'validity_s' | 'window'>,
   clock: Clock,
   pace: Pace,
   sessions: () => Session[],
@@ -82,6 +85,12 @@ export function createDispatch(
 
   return {
     pump,
+    capacity() {
+      const bound = sessions()
+      // Without a session all are told so, soon.
+      if (bound.length === 0) return MAX_WAITING - waiting.size
+      return Math.min(pace.within(LOOK_AHEAD_MS), bound.length * options.window) - waiting.size
+    },
     submit(draft, expiresAtMs, signal) {
       if (signal.aborted) return Promise.resolve('aborted')
       if (waiting.size >= MAX_WAITING) return Promise.resolve('queue_full')

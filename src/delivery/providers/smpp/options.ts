@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { isCertificate, NOT_PEM, type OptionFault } from '../option-fault.ts'
 
 /** The settings of one SMPP carrier account, as they stand in the configuration file. */
 export const SmppOptions = Type.Object(
@@ -12,13 +13,27 @@ export const SmppOptions = Type.Object(
     tls_server_name: Type.Optional(
       Type.String({ description: 'Name the certificate must carry, if not `host`.' }),
     ),
-    system_id: Type.String({ minLength: 1, maxLength: 15, pattern: '^[!-~]+$' }),
-    password: Type.String({ maxLength: 64, pattern: '^[!-~]*$', writeOnly: true }),
+    system_id: Type.String({
+      maxLength: 15,
+      pattern: '^[!-~]+$',
+      expects: '1 to 15 ASCII characters without spaces',
+    }),
+    password: Type.String({
+      maxLength: 64,
+      pattern: '^[!-~]*$',
+      expects: 'at most 64 ASCII characters without spaces',
+      writeOnly: true,
+    }),
     allow_long_password: Type.Boolean({
       default: false,
       description: 'Send more than the 8 characters the standard allows.',
     }),
-    system_type: Type.String({ default: '', maxLength: 12, pattern: '^[!-~]*$' }),
+    system_type: Type.String({
+      default: '',
+      maxLength: 12,
+      pattern: '^[!-~]*$',
+      expects: 'at most 12 ASCII characters without spaces',
+    }),
     bind: Type.Enum(['transceiver', 'split'], {
       default: 'transceiver',
       description: '`split`: one connection sends, another receives the receipts.',
@@ -33,6 +48,7 @@ export const SmppOptions = Type.Object(
       {
         addr: Type.String({
           pattern: '^(\\+?[0-9]{3,15}|[ -_a-~]{1,11})$',
+          expects: 'a number of 3 to 15 digits, with or without +, or 1 to 11 ASCII characters',
           description:
             'Sender: E.164 with `+`, a short code, or up to 11 letters. Says its TON and NPI by itself.',
         }),
@@ -60,7 +76,12 @@ export const SmppOptions = Type.Object(
       maximum: 100_000,
       description: 'Messages a second over all connections; parts of a long message count one by one.',
     }),
-    request_timeout_ms: Type.Integer({ default: 10_000, minimum: 100, maximum: 10_000 }),
+    request_timeout_ms: Type.Integer({
+      default: 9_000,
+      minimum: 100,
+      maximum: 9_000,
+      description: 'Below the 10 s that the queue gives a provider.',
+    }),
     enquire_link_ms: Type.Integer({ default: 30_000, minimum: 1_000, maximum: 600_000 }),
     default_alphabet: Type.Enum(['gsm', 'latin1', 'ascii'], {
       default: 'gsm',
@@ -86,6 +107,7 @@ export const SmppOptions = Type.Object(
       Type.Enum(['busy', 'bad_number', 'blocked', 'content', 'config', 'funds']),
       {
         default: {},
+        additionalProperties: false,
         description: 'What a carrier means by its own codes 0x400 to 0x4FF; others count as `blocked`.',
       },
     ),
@@ -93,3 +115,13 @@ export const SmppOptions = Type.Object(
   { additionalProperties: false },
 )
 export type SmppOptions = Static<typeof SmppOptions>
+
+/** What is wrong with options that the schema accepts. */
+export function findFault({ password, allow_long_password, tls_ca }: SmppOptions): OptionFault | undefined {
+  if (password.length > 8 && !allow_long_password) {
+    const advice = 'set allow_long_password: true if your carrier takes it'
+    return { option: 'password', fault: `is longer than the 8 characters that SMPP allows: ${advice}` }
+  }
+  if (tls_ca !== undefined && !isCertificate(tls_ca)) return { option: 'tls_ca', fault: NOT_PEM }
+  return undefined
+}

@@ -6,6 +6,8 @@ const SLOW_DOWN_MS = 1_000
 export interface Pace {
   /** 0: go on, a token was taken. Else how many milliseconds to wait before asking again. */
   take(): number
+  /** How many could be taken within so many milliseconds. */
+  within(ms: number): number
   /** The carrier said it is too fast. */
   slowDown(): void
   /** Messages a second at present. */
@@ -39,6 +41,10 @@ export function createPace(clock: Clock, perSecond: number): Pace {
       if (tokens < 1) return Math.max(1, Math.ceil(((1 - tokens) * 1000) / rate))
       tokens--
       return 0
+    },
+    within(ms) {
+      refill()
+      return Math.floor(tokens + (ms * rate) / 1000)
     },
     slowDown() {
       refill()

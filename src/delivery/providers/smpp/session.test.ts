@@ -160,7 +160,7 @@ test('silence is unknown, after the time-out or when the caller gives up; a late
   await until(() => asked.length === 2)
   caller.abort()
   assert.deepEqual(await second, { outcome: 'unknown', code: 'timeout' })
-  assert.deepEqual(await third, { outcome: 'busy', code: 'aborted' })
+  assert.deepEqual(await third, { outcome: 'untried', code: 'aborted' })
   clock.advance(10_000)
   assert.deepEqual(await first, { outcome: 'unknown', code: 'timeout' })
 
@@ -170,7 +170,7 @@ test('silence is unknown, after the time-out or when the caller gives up; a late
   const answered = await fourth
   assert.deepEqual(answered, { outcome: 'accepted', messageId: `m${asked[2]?.[0].sequence}`, segments: 1 })
   assert.deepEqual(await provider.send(outgoing(clock), AbortSignal.abort()), {
-    outcome: 'busy',
+    outcome: 'untried',
     code: 'aborted',
   })
 })
@@ -319,7 +319,7 @@ test('close takes no more, waits for what is under way, and unbinds', async (t) 
   const sending = provider.send(outgoing(clock), never())
   await until(() => asked.length === 1)
   const closing = provider.close()
-  assert.deepEqual(await provider.send(outgoing(clock), never()), { outcome: 'busy', code: 'closing' })
+  assert.deepEqual(await provider.send(outgoing(clock), never()), { outcome: 'untried', code: 'closing' })
   const [pdu, peer] = asked[0] as [Pdu, RawPeer]
   peer.send({ command: COMMAND.enquireLink, sequence: 1 })
   await until(() => smsc.received.at(-1)?.command === responseTo(COMMAND.enquireLink))
@@ -362,7 +362,7 @@ test('what waits is bounded', async (t) => {
   const { provider, clock } = await withRaw(t, () => {}, { window: 1 })
   const caller = new AbortController()
   const sending = Array.from({ length: 1101 }, () => provider.send(outgoing(clock), caller.signal))
-  assert.deepEqual(await sending.at(-1), { outcome: 'busy', code: 'queue_full' })
+  assert.deepEqual(await sending.at(-1), { outcome: 'untried', code: 'queue_full' })
   caller.abort()
   const outcomes = (await Promise.all(sending)).map((result) => 'code' in result && result.code)
   assert.deepEqual(

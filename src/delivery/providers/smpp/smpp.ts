@@ -13,12 +13,9 @@ const MAX_PARTS_REMEMBERED = 10_000
 
 /**
  * An account with an SMSC, over SMPP 3.4; connects at once and keeps connecting until closed. A long message is
- * known by its last part's id: it can only be complete once that arrived. Throws only for a wrong configuration.
+ * known by its last part's id: it can only be complete once that arrived.
  */
 export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld): Provider {
-  if (options.password.length > 8 && !options.allow_long_password)
-    throw new Error(`${id}: SMPP passwords have at most 8 characters, unless allow_long_password is set`)
-
   const { clock, log } = world
   const pace = createPace(clock, options.throughput_per_s)
   const roles: Role[] = options.bind === 'split' ? ['transmitter', 'receiver'] : ['transceiver']
@@ -90,10 +87,11 @@ export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld)
       case 'connection_lost':
         return { outcome: 'unknown', code: answer }
       case 'not_connected':
+        return { outcome: 'busy', code: answer }
       case 'no_room':
       case 'queue_full':
       case 'aborted':
-        return { outcome: 'busy', code: answer }
+        return { outcome: 'untried', code: answer }
     }
     if (isThrottling(answer.status)) pace.slowDown()
     if (answer.status !== STATUS.ok) return refusal(answer.status, options.vendor_status)
@@ -124,9 +122,10 @@ export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld)
 
   return {
     id,
-    idempotent: false,
+    hasReceipts: options.registered_delivery === 1,
+    capacity: () => (isClosing ? 0 : dispatch.capacity()),
     send(message, signal) {
-      if (isClosing) return Promise.resolve({ outcome: 'busy', code: 'closing' })
+      if (isClosing) return Promise.resolve({ outcome: 'untried', code: 'closing' })
       const sending = sendAll(message, signal).finally(() => underWay.delete(sending))
       underWay.add(sending)
       return sending

@@ -1,4 +1,7 @@
+import { createPrivateKey } from 'node:crypto'
 import { type Static, Type } from 'typebox'
+import { parseAddress } from '../../channels/address.ts'
+import { isCertificate, NOT_PEM, type OptionFault } from '../option-fault.ts'
 
 /** The settings of one SMTP account, as they stand in the configuration file. */
 export const SmtpOptions = Type.Object(
@@ -59,12 +62,31 @@ export const SmtpOptions = Type.Object(
     connection_timeout_ms: Type.Integer({ default: 5_000, minimum: 100, maximum: 10_000 }),
     greeting_timeout_ms: Type.Integer({ default: 5_000, minimum: 100, maximum: 10_000 }),
     socket_timeout_ms: Type.Integer({
-      default: 10_000,
+      default: 9_000,
       minimum: 100,
-      maximum: 10_000,
+      maximum: 9_000,
       description: 'Silence of the server after which a connection is given up.',
     }),
   },
   { additionalProperties: false },
 )
 export type SmtpOptions = Static<typeof SmtpOptions>
+
+/** What is wrong with options that the schema accepts. */
+export function findFault({ from, reply_to, tls_ca, dkim }: SmtpOptions): OptionFault | undefined {
+  const fault = 'is not one e-mail address, like verify@example.net'
+  if (!parseAddress(from)) return { option: 'from', fault }
+  if (reply_to !== undefined && !parseAddress(reply_to)) return { option: 'reply_to', fault }
+  if (tls_ca !== undefined && !isCertificate(tls_ca)) return { option: 'tls_ca', fault: NOT_PEM }
+  if (dkim && !isPrivateKey(dkim.key))
+    return { option: 'dkim.key', fault: 'is not a private key in PEM, without a passphrase' }
+  return undefined
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).type === 'private'
+  } catch {
+    return false
+  }
+}

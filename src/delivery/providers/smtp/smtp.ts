@@ -1,4 +1,3 @@
-import { createPrivateKey } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { SendMailOptions } from 'nodemailer'
 import { parseAddress } from '../../channels/address.ts'
@@ -8,14 +7,13 @@ import type { SmtpOptions } from './options.ts'
 
 /**
  * A mail server, over SMTP. Connects at the first message. SMTP has no receipts: `accepted` means that the next
- * server took the message. Throws only for a wrong configuration.
+ * server took the message. The options are those that `findFault` found right.
  */
 export function openSmtp(id: string, options: SmtpOptions, world: ProviderWorld): Provider {
-  const sender = requireAddress(id, 'from', options.from)
-  const replyTo =
-    options.reply_to === undefined ? undefined : requireAddress(id, 'reply_to', options.reply_to)
-  if (options.dkim && !isPrivateKey(options.dkim.key))
-    throw new Error(`${id}: dkim.key is not a private key in PEM`)
+  const sender = normalize(options.from)
+  const replyTo = options.reply_to === undefined ? undefined : normalize(options.reply_to)
+  // Beside each mail under way one that waits for its turn, unless the rate is lower than that.
+  const atOnce = 2 * Math.min(options.max_connections, options.rate_per_s ?? options.max_connections)
   const underWay = new Set<Promise<SendResult>>()
   let transport: ReturnType<typeof openTransport> | undefined
   let isClosing = false
@@ -30,7 +28,7 @@ export function openSmtp(id: string, options: SmtpOptions, world: ProviderWorld)
   }
 
   async function send(message: Outgoing, signal: AbortSignal): Promise<SendResult> {
-    if (signal.aborted) return { outcome: 'busy', code: 'aborted' }
+    if (signal.aborted) return { outcome: 'untried', code: 'aborted' }
     if (world.clock.now() >= message.expiresAtMs)
       return { outcome: 'rejected', kind: 'content', code: 'expired' }
     const to = parseAddress(message.to)?.address
@@ -74,9 +72,10 @@ export function openSmtp(id: string, options: SmtpOptions, world: ProviderWorld)
 
   return {
     id,
-    idempotent: false,
+    hasReceipts: false,
+    capacity: () => atOnce - underWay.size,
     send(message, signal) {
-      if (isClosing) return Promise.resolve({ outcome: 'busy', code: 'closing' })
+      if (isClosing) return Promise.resolve({ outcome: 'untried', code: 'closing' })
       const sending = send(message, signal).finally(() => underWay.delete(sending))
       underWay.add(sending)
       return sending
@@ -140,19 +139,7 @@ async function openTransport(options: SmtpOptions) {
   return transport
 }
 
-function requireAddress(id: string, key: string, input: string): string {
-  const parsed = parseAddress(input)
-  if (!parsed) throw new Error(`${id}: ${key} is not one e-mail address`)
-  return parsed.address
-}
-
-function isPrivateKey(pem: string): boolean {
-  try {
-    return createPrivateKey(pem).type === 'private'
-  } catch {
-    return false
-  }
-}
+const normalize = (address: string) => parseAddress(address)?.address ?? address
 
 /** Servers quote what they were sent; nobody should read a code, an address or a password in our log. */
 function redact(text: string, secrets: readonly (string | undefined)[]): string {

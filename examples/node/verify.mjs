@@ -1,4 +1,4 @@
-// Verifies a phone number: npm install twilio && node verify.js +14155552671
+// Verifies a phone number: npm install twilio && node verify.mjs +14155552671
 import { createInterface } from 'node:readline/promises'
 import twilio from 'twilio'
 

@@ -1,0 +1,24 @@
+/** What there is to be allowed: of each resource, its actions. A test holds it against the operations. */
+const ACTIONS = {
+  '/countersign/accounts/caller-id-confirmations': ['create'],
+  '/countersign/accounts/ip-access-lists': ['create', 'read', 'list', 'update', 'delete'],
+  '/countersign/inbox/messages': ['list'],
+  '/twilio/api/accounts': ['create', 'read', 'list', 'update'],
+  '/twilio/api/outgoing-caller-ids': ['create', 'read', 'list', 'update', 'delete'],
+  '/twilio/iam/api-keys': ['create', 'read', 'list', 'update', 'delete'],
+  '/twilio/iam/auth-tokens': ['create', 'update', 'delete'],
+  '/twilio/monitor/alerts': ['read', 'list'],
+  '/twilio/monitor/events': ['read', 'list'],
+  '/twilio/usage/records': ['list'],
+  '/twilio/usage/triggers': ['create', 'read', 'list', 'update', 'delete'],
+  '/twilio/verify/attempts': ['read', 'list'],
+  '/twilio/verify/attempts-summary': ['read'],
+  '/twilio/verify/services': ['create', 'read', 'list', 'update', 'delete'],
+  '/twilio/verify/verification-checks': ['create'],
+  '/twilio/verify/verifications': ['create', 'read', 'update'],
+} as const
+
+/** `/twilio/verify/verifications/create` and so on: every one that a policy may name. */
+export const PERMISSIONS: ReadonlySet<string> = new Set(
+  Object.entries(ACTIONS).flatMap(([resource, actions]) => actions.map((action) => `${resource}/${action}`)),
+)
