@@ -23,7 +23,7 @@ const quick = process.argv.includes('--quick')
 const ROUNDS = quick ? 2 : 5
 const SECONDS = quick ? 1.5 : 5
 const ROWS = quick ? 100_000 : 1_000_000
-const AUTHENTICATION_ROUNDS = quick ? 6 : 40
+const AUTHENTICATION_ROUNDS = quick ? 4 : 40
 const STARTS = quick ? 3 : 9
 const PGBENCH_EACH = quick ? 200 : 1_000
 

@@ -39,7 +39,8 @@ async function start(command: string, args: string[], env: NodeJS.ProcessEnv): P
   const log = openSync(logFile, 'a')
   const child = spawn(command, args, { env, cwd: ROOT, stdio: ['ignore', 'pipe', log] })
   closeSync(log)
-  process.once('exit', () => child.kill())
+  const kill = () => child.kill()
+  process.once('exit', kill)
   let said = ''
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', (chunk) => {
@@ -60,6 +61,7 @@ async function start(command: string, args: string[], env: NodeJS.ProcessEnv): P
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
       await ended
+      process.off('exit', kill)
     },
   }
 }

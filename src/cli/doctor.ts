@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { open, readFile, rm, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { type Config, isLoopback } from '../config.ts'
+import type { Config } from '../config.ts'
 import { ConfigError } from '../config-values.ts'
 import { openStorage, systemClock } from '../context.ts'
 import { readRates } from '../delivery/rates.ts'
@@ -124,7 +124,11 @@ async function examineDisk({ dataDir, databaseUrl }: Config): Promise<Finding | 
 async function examineCertificate(config: Config): Promise<Finding[]> {
   const what = 'certificate'
   if (!config.tlsCert) {
-    if (isLoopback(config.host) || !config.tlsTerminatedByProxy) return []
+    if (!config.tlsTerminatedByProxy) return []
+    if (config.trustedProxies.length === 0) {
+      const advice = 'set COUNTERSIGN_TRUSTED_PROXIES: docs/access.md'
+      return [{ what, state: 'problem', detail: UNNAMED_PROXY, advice }]
+    }
     return [{ what, state: 'ok', detail: 'a proxy ends TLS: that nobody else reaches the port is up to you' }]
   }
   try {

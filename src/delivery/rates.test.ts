@@ -63,7 +63,7 @@ describe('a rate table', () => {
   test('is refused where it cannot be read', () =>
     assert.rejects(readRates('/nowhere/rates.csv'), {
       name: 'ConfigError',
-      message: /cannot be read: ENOENT/,
+      message: /cannot be read: there is no such file/,
     }))
 
   test('without one nothing costs anything', async () => {

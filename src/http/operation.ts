@@ -136,9 +136,9 @@ export function registerOperations(
         compiled ??= await compileOperation(op)
         const form = op.method === 'POST' ? ((request.body ?? {}) as Form) : queryOf(request.url)
         const params = request.params as Record<string, string>
-        checkPath(request.url, params)
         const mayCall = (anew: boolean) => authorize(request, op, params.AccountSid, anew)
         const caller = await mayCall(false)
+        checkPath(request.url, params)
         const value = await op.handle(ctx, {
           caller,
           params,

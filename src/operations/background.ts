@@ -39,11 +39,11 @@ export async function runBackground(ctx: Context, round = 0): Promise<void> {
   for (const sid of await listAccountSids(system.read)) {
     // What is not folded yet is kept until it is.
     attemptsMs = Math.min(attemptsMs, await foldAttempts(ctx, sid), await foldUsage(ctx, sid))
-    await pruneServices(system, sid, verificationsMs)
   }
   const inboxMs = now - ctx.config.inboxRetentionHours * HOUR_MS
   await prune(ctx.storage, placements, { verificationsMs, attemptsMs, inboxMs })
   await pruneAlerts(ctx.storage, now - ALERT_DAYS * DAY_MS)
+  await pruneServices(system, verificationsMs)
   await pruneDeliveries(system, now - CALLBACK_DAYS * DAY_MS)
 }
 

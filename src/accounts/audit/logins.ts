@@ -15,6 +15,8 @@ const MAX_STRANGERS = 100
 const MAX_OWNERS = 1_000
 /** Log-ins remembered, and waiting to be written. */
 const MAX_SEEN = 50_000
+/** Written in one unit of work. */
+const MAX_ARRIVALS_A_ROUND = 500
 
 /** A request that was turned away before anybody knew, or because nobody may know, who asks. */
 export interface RefusedLogin {
@@ -59,7 +61,7 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
   })
   let seen = new Set<string>()
   let today = 0
-  let arrivals: (Actor & { atMs: number })[] = []
+  const arrivals: (Actor & { atMs: number })[] = []
   let flushing: Promise<void> = Promise.resolve()
 
   function accepted({ account, key }: Principal, sourceIp: string): void {
@@ -79,7 +81,17 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
   }
 
   async function writeArrivals(ctx: Context): Promise<void> {
-    const written = arrivals
+    // What comes while these are written waits for the next round.
+    const written = arrivals.splice(0, MAX_ARRIVALS_A_ROUND)
+    try {
+      await writeThese(ctx, written)
+    } catch (error) {
+      arrivals.unshift(...written)
+      throw error
+    }
+  }
+
+  async function writeThese(ctx: Context, written: typeof arrivals): Promise<void> {
     // Another node, or this process before its restart, may have written it.
     const isNew = await Promise.all(
       written.map(async ({ actorSid, sourceIp, atMs }) => {
@@ -94,7 +106,6 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
         ),
       ),
     )
-    arrivals = arrivals.slice(written.length)
   }
 
   async function writeRefusals(ctx: Context, over: readonly Tally<RefusedLogin>[]): Promise<void> {
@@ -130,7 +141,10 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
   async function write(all: boolean): Promise<void> {
     const refused = [...strangers.list(all), ...owners.list(all)]
     const read = readers.list(all)
-    if (arrivals.length > 0) await writeArrivals(context())
+    // All of them at the end; else a bite, so that no unit of work keeps others waiting.
+    do {
+      if (arrivals.length > 0) await writeArrivals(context())
+    } while (all && arrivals.length > 0)
     if (refused.length > 0) await writeRefusals(context(), refused)
     if (read.length > 0) await writeReaders(context(), read)
   }

@@ -294,7 +294,7 @@ test('an account has at most 1,000 keys', async (t) => {
   const { status, body } = await make()
   assert.deepEqual([status, body.code], [400, 20001])
   assert.match(body.message, /at most 1000 API keys/)
-  const [key] = (await server.get('/v1/Keys?PageSize=1')).body.keys
+  const [key] = (await server.get(`/v1/Keys?AccountSid=${server.accountSid}&PageSize=1`)).body.keys
   await server.del(`/v1/Keys/${key.sid}`)
   assert.equal((await make()).status, 201)
 })

@@ -29,6 +29,8 @@ create table service (
   updated_at bigint not null
 );
 create index service_by_account on service (account_sid, created_at, sid);
+-- Retention.
+create index service_deleted on service (deleted_at) where deleted_at is not null;
 
 create table verification (
   placement bigint not null,

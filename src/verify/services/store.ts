@@ -51,15 +51,13 @@ export const markDeleted = (tx: Tx, s: Service, nowMs: number) =>
   tx.run`update service set deleted_at = ${nowMs}, revision = revision + 1
     where sid = ${s.sid} and account_sid = ${s.accountSid} and deleted_at is null`
 
-/** Some of those deleted so long ago that nothing of them is left but counts. */
-export async function pruneServices({ read, write }: Access, accountSid: string, beforeMs: number) {
+/** Some of those, of all tenants, deleted so long ago that nothing of them is left but counts. */
+export async function pruneServices({ read, write }: Access, beforeMs: number): Promise<void> {
   const rows = await read.all<{ sid: string }>`
-    select sid from service where account_sid = ${accountSid} and deleted_at < ${beforeMs}
-    order by created_at, sid limit 100`
+    select sid from service where deleted_at < ${beforeMs} and deleted_at is not null order by deleted_at limit 100`
   if (rows.length === 0) return
   await write(async (tx) => {
-    for (const { sid } of rows)
-      await tx.run`delete from service where sid = ${sid} and account_sid = ${accountSid}`
+    for (const { sid } of rows) await tx.run`delete from service where sid = ${sid}`
   })
 }
 
