@@ -18,9 +18,9 @@ const dkimKey = generateKeyPairSync('ed25519')
 
 type Files = Record<string, string>
 
-/** The configuration of these variables and these files of `/work`. */
+/** The configuration of these variables and these files of `/srv/app`. */
 function load(env: NodeJS.ProcessEnv = {}, files: Files = {}) {
-  return loadConfig(env, '/work', async (path) => {
+  return loadConfig(env, '/srv/app', async (path) => {
     const text = files[path]
     if (text === undefined) throw Object.assign(new Error(`no ${path}`), { code: 'ENOENT' })
     return text
@@ -28,7 +28,7 @@ function load(env: NodeJS.ProcessEnv = {}, files: Files = {}) {
 }
 
 const loadFile = (yaml: string, env: NodeJS.ProcessEnv = {}, files: Files = {}) =>
-  load(env, { '/work/countersign.yaml': yaml, ...files })
+  load(env, { '/srv/app/countersign.yaml': yaml, ...files })
 
 async function refused(loading: Promise<unknown>, message: string | RegExp) {
   const error = await loading.then(
@@ -49,7 +49,7 @@ suite('values', () => {
       host: '127.0.0.1',
       port: 8080,
       publicUrl: undefined,
-      dataDir: '/work/.countersign',
+      dataDir: '/srv/app/.countersign',
       databaseUrl: undefined,
       accountSid: undefined,
       authToken: undefined,
@@ -78,15 +78,15 @@ suite('values', () => {
     const config = await loadFile(yaml, { PORT: '9001', COUNTERSIGN_LOG_LEVEL: '' })
     assert.equal(config.port, 9001)
     assert.equal(config.logLevel, 'warn')
-    assert.equal(config.dataDir, '/work/data')
+    assert.equal(config.dataDir, '/srv/app/data')
     assert.equal(config.codeTtlSeconds, 600)
   })
 
   test('COUNTERSIGN_CONFIG names another file, which must exist', async () => {
     const files = {
       '/etc/cs.yaml': 'port: 1',
-      '/work/sub/cs.yaml': 'port: 2',
-      '/work/countersign.yaml': 'port: 3',
+      '/srv/app/sub/cs.yaml': 'port: 2',
+      '/srv/app/countersign.yaml': 'port: 3',
     }
     assert.equal((await load({ COUNTERSIGN_CONFIG: '/etc/cs.yaml' }, files)).port, 1)
     assert.equal((await load({ COUNTERSIGN_CONFIG: 'sub/cs.yaml' }, files)).port, 2)
@@ -119,7 +119,7 @@ suite('values', () => {
   test('several master keys: a list in the variable, in the file, or a line each in a file of keys', async () => {
     const given = [
       load({ COUNTERSIGN_MASTER_KEY: `${key},${otherKey}` }),
-      load({ COUNTERSIGN_MASTER_KEY_FILE: 'keys' }, { '/work/keys': `${key}\n${otherKey}\n` }),
+      load({ COUNTERSIGN_MASTER_KEY_FILE: 'keys' }, { '/srv/app/keys': `${key}\n${otherKey}\n` }),
       loadFile(`master_key: [${key}, ${otherKey}]`),
     ]
     for (const config of await Promise.all(given)) {
@@ -138,7 +138,7 @@ suite('values', () => {
 
 suite('secrets', () => {
   test('come from files too, in either place', async () => {
-    const files = { '/run/token': `${token}\n`, '/work/url': 'postgres://u:p@db/cs\n' }
+    const files = { '/run/token': `${token}\n`, '/srv/app/url': 'postgres://u:p@db/cs\n' }
     const fromEnv = await load(
       { COUNTERSIGN_ACCOUNT_SID: sid, COUNTERSIGN_AUTH_TOKEN_FILE: '/run/token', DATABASE_URL_FILE: 'url' },
       files,
@@ -156,11 +156,11 @@ suite('secrets', () => {
     )
     await refused(
       load({ COUNTERSIGN_MASTER_KEY_FILE: 'gone' }),
-      'COUNTERSIGN_MASTER_KEY_FILE names "/work/gone", which cannot be read: there is no such file',
+      'COUNTERSIGN_MASTER_KEY_FILE names "/srv/app/gone", which cannot be read: there is no such file',
     )
     await refused(
-      loadFile('auth_token_file: none', {}, { '/work/none': '\n' }),
-      'auth_token_file in countersign.yaml names "/work/none", which is empty',
+      loadFile('auth_token_file: none', {}, { '/srv/app/none': '\n' }),
+      'auth_token_file in countersign.yaml names "/srv/app/none", which is empty',
     )
   })
 
@@ -317,7 +317,7 @@ suite('malformed', () => {
     ],
     [
       'providers: { main: { kind: smpp, host: a, system_id: a, source: { addr: Acme }, password_file: y } }',
-      'providers.main.password_file in countersign.yaml names "/work/y", which cannot be read: there is no such file',
+      'providers.main.password_file in countersign.yaml names "/srv/app/y", which cannot be read: there is no such file',
     ],
     [
       'providers: { main: { kind: smpp, host: a, system_id: "a b", password: b, source: { addr: Acme } } }',
@@ -380,7 +380,7 @@ suite('malformed', () => {
 suite('providers and channels', () => {
   const carrier =
     'providers: { main: { kind: smpp, host: a, port: 2776, system_id: a, source: { addr: Acme }, password_file: pw, registered_delivery: 0 } }\n'
-  const files = { '/work/pw': '12345678\n' }
+  const files = { '/srv/app/pw': '12345678\n' }
 
   test('options are typed by their schema, a password of digits stays text', async () => {
     const config = await loadFile(`${carrier}channels: { sms: [main, inbox] }`, {}, files)
@@ -440,7 +440,7 @@ suite('listening', () => {
 
   test('beyond loopback with TLS, own or a proxy’s, is accepted', async () => {
     const own = await load({ HOST: '::', COUNTERSIGN_TLS_CERT: 'cert.pem', COUNTERSIGN_TLS_KEY: '/key.pem' })
-    assert.deepEqual([own.tlsCert, own.tlsKey], ['/work/cert.pem', '/key.pem'])
+    assert.deepEqual([own.tlsCert, own.tlsKey], ['/srv/app/cert.pem', '/key.pem'])
     assert.equal((await load({ HOST: '0.0.0.0', COUNTERSIGN_TLS_TERMINATED_BY_PROXY: '1' })).host, '0.0.0.0')
   })
 
