@@ -210,7 +210,7 @@ test('what is wrong stops the start with one line', async (t) => {
   await assertRefused(t, place, { COUNTERSIGN_X: '1' }, /COUNTERSIGN_X is not a setting/)
   await assertRefused(t, place, { HOST: '0.0.0.0' }, /HOST is "0\.0\.0\.0".* TLS/)
   await assertRefused(t, place, { COUNTERSIGN_TLS_CERT: 'cert.pem' }, /COUNTERSIGN_TLS_KEY/)
-  const taken = createServer().listen(0, '127.0.0.1')
+  const taken = createServer().listen(0, '127.0.0.1').unref()
   await until(() => taken.listening)
   const { port } = taken.address() as AddressInfo
   await assertRefused(t, place, { PORT: String(port) }, new RegExp(`${port}`))

@@ -41,7 +41,8 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
   const tls = await readTls(config)
   const ctx = await openContext(config, log)
   /** The last opened first. */
-  const closers: Closer[][] = [[() => closeContext(ctx)]]
+  let isServing = false
+  const closers: Closer[][] = [[() => closeContext(ctx, { seal: isServing })]]
   const close = () => closeInTurn(log, closers)
   try {
     const { created } = await ensureFirstAccount(ctx, (tx, { sid }) =>
@@ -68,6 +69,7 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     closers.unshift([() => rm(file, { force: true })])
     // 34 ms that the first answer does not wait for.
     setImmediate(() => void loadNumberingPlans())
+    isServing = true
     return {
       ...(await readFirstCredentials(ctx)),
       url,
