@@ -84,14 +84,18 @@ export const systemRandom: Random = {
   int: (max) => randomInt(max),
 }
 
+/** What tests bring in the place of the real world. */
+interface World {
+  clock?: Clock
+  random?: Random
+  /** Told each statement that is prepared. */
+  observe?: Observe
+}
+
 /** The database of a configuration: PostgreSQL with `DATABASE_URL`, else a SQLite file in the data directory. */
 export async function openStorage(
   config: Config,
-  {
-    clock = systemClock,
-    random = systemRandom,
-    observe,
-  }: { clock?: Clock; random?: Random; observe?: Observe } = {},
+  { clock = systemClock, random = systemRandom, observe }: World = {},
 ): Promise<Storage> {
   const observed = observe && { observe }
   if (config.databaseUrl) {
@@ -120,11 +124,7 @@ function placeOf(url: string): string {
 export async function openContext(
   config: Config,
   log: Log,
-  {
-    clock = systemClock,
-    random = systemRandom,
-    observe,
-  }: { clock?: Clock; random?: Random; observe?: Observe } = {},
+  { clock = systemClock, random = systemRandom, observe }: World = {},
 ): Promise<Context> {
   await makeDataDirectory(config.dataDir)
   const rates = await readRates(config.rates)
