@@ -38,9 +38,9 @@ export async function checkKeys(
   const { ring } = await loadKeys(source, false)
   const lacking = keyIds.filter((id) => !ring.has(id))
   if (lacking.length > 0) {
-    const names = lacking.join(', ')
+    const [key, it] = lacking.length > 1 ? ['keys', 'them'] : ['key', 'it']
     throw new Refusal(
-      `it holds what is sealed with master key ${names}, which this node does not have: add it first`,
+      `it holds what is sealed with master ${key} ${lacking.join(' and ')}, which this node does not have: add ${it} first`,
     )
   }
   createVault(ring, activeKeyId, source.random).open(indexKey, INDEX_KEY)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeTemporaryDirectory, random } from '../../test/support/engines.ts'
@@ -99,8 +100,29 @@ test('of commands that change the file at once none undoes the other', async () 
   const added = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
   assert.deepEqual([...ring.keys()].sort(), added.sort())
-  writeFileSync(join(dataDir, 'master-keys.new'), '')
-  await assert.rejects(addToRingFile(dataDir, [one]), /another command is changing .*master-keys\.new/)
+})
+
+test('a command that was killed leaves no lock, and what it had begun to write counts for nothing', async () => {
+  const dataDir = newDataDir()
+  await addToRingFile(dataDir, [one])
+  const path = join(dataDir, 'master-keys')
+  const program = `
+    import { writeFileSync } from 'node:fs'
+    import { takeLock } from ${JSON.stringify(new URL('./lock.ts', import.meta.url).href)}
+    takeLock(process.argv[1] + '.lock')
+    writeFileSync(process.argv[1] + '.new', 'half a k', { mode: 0o600 })
+    console.log('begun')
+    process.stdin.resume()`
+  const other = spawn(process.execPath, ['--input-type=module', '--eval', program, path])
+  const ended = once(other, 'exit')
+  await once(other.stdout, 'data')
+  await assert.rejects(addToRingFile(dataDir, [two]), /another command is changing .*master-keys: try again/)
+  other.kill('SIGKILL')
+  await ended
+  assert.deepEqual(await addToRingFile(dataDir, [two]), [keyId(two)])
+  const { ring } = await loadKeyRing({ dataDir, mayCreate: false, random })
+  assert.deepEqual([...ring.values()], [one, two])
+  assert.equal(existsSync(`${path}.new`), false)
 })
 
 test('a configured file is read anew each time', async () => {

@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Random } from '../clock.ts'
 import { Refusal } from '../refusal.ts'
+import { takeLock } from './lock.ts'
 
 /** Master keys (32 bytes each) by their id: 8 hex digits, the first of the key's SHA-256. */
 export type KeyRing = ReadonlyMap<string, Buffer>
@@ -111,13 +112,13 @@ const toText = (ring: KeyRing) => [...ring.values()].map(toLine).join('')
  */
 async function changeRingFile(dataDir: string, change: (ring: KeyRing) => KeyRing): Promise<void> {
   const path = ringFile(dataDir)
-  // Of whoever makes it the file is the lock as well.
+  const lock = takeLock(`${path}.lock`)
+  if (!lock) throw new Refusal(`another command is changing ${path}: try again`)
   const temporary = `${path}.new`
-  const file = await open(temporary, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-    throw new Refusal(`another command is changing ${path}; if none is, remove ${temporary} and try again`)
-  })
   try {
+    // Of a process that died here: nothing names the keys that only this file had.
+    await rm(temporary, { force: true })
+    const file = await open(temporary, 'wx', 0o600)
     try {
       const before = await readOrEmpty(path)
       await file.writeFile(toText(change(before)))
@@ -128,11 +129,11 @@ async function changeRingFile(dataDir: string, change: (ring: KeyRing) => KeyRin
       await file.close()
     }
     await rename(temporary, path)
-  } catch (error) {
+    await syncDirectory(dataDir)
+  } finally {
     await rm(temporary, { force: true })
-    throw error
+    lock.close()
   }
-  await syncDirectory(dataDir)
 }
 
 const readOrEmpty = (path: string): Promise<KeyRing> =>

@@ -47,9 +47,12 @@ export async function migrate(storage: Storage, directory: URL | string = OWN_MI
 }
 
 /** Whether the database has this version's tables; 'empty' where it has none at all. Throws for a newer one's. */
-export async function compareTables(storage: Storage): Promise<'empty' | 'older' | 'current'> {
+export const compareTables = async (storage: Storage) => compareVersion(await currentVersion(storage))
+
+/** Whether tables that were brought to a migration are this version's. Throws for a newer one's. */
+export async function compareVersion(current: number): Promise<'empty' | 'older' | 'current'> {
   const newest = (await listMigrations(OWN_MIGRATIONS)).at(-1)?.version ?? 0
-  const current = refuseNewer(await currentVersion(storage), newest)
+  refuseNewer(current, newest)
   return current === 0 ? 'empty' : current < newest ? 'older' : 'current'
 }
 

@@ -59,22 +59,30 @@ async function syncUntil(done: Promise<unknown>, path: string): Promise<void> {
   }
 }
 
-/** The keys that what is sealed in a database file needs, each once. Reads the whole of it, on a thread of its own. */
+/**
+ * The keys that what is sealed in a database file needs, each once; of an older version's file those columns that it has.
+ * Reads the whole of it, on a thread of its own.
+ */
 export async function listKeyIds(
   path: string,
   columns: readonly Pick<SealedColumn, 'table' | 'column'>[],
 ): Promise<string[]> {
   const thread = createThread(path, true, { yielding: true })
-  const ids = columns.map(
-    ({ table, column }) => `select ${keyIdIn(column)} as id from ${table} where ${column} is not null`,
-  )
   try {
+    const there = await Promise.all(
+      columns.map(({ table, column }) => thread.call('get', HAS_COLUMN, [table, column])),
+    )
+    const ids = columns
+      .filter((_, i) => there[i] !== undefined)
+      .map(({ table, column }) => `select ${keyIdIn(column)} as id from ${table} where ${column} is not null`)
     const rows = await thread.call('all', `${ids.join(' union ')} order by id`, [])
     return (rows as { id: string }[]).map(({ id }) => id)
   } finally {
     await thread.close()
   }
 }
+
+const HAS_COLUMN = 'select 1 from pragma_table_info(?) where name = ?'
 
 /** As `sealedPrefix` of the vault puts it before each value: after the version. */
 const keyIdIn = (column: string) => `lower(hex(substr(${column}, 2, 4)))`

@@ -1,6 +1,6 @@
-import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../clock.ts'
+import { makeFile, takeLock } from './lock.ts'
 import { backupSqlite } from './sqlite-backup.ts'
 import { createCheckpointer, LOG_BYTES } from './sqlite-checkpoint.ts'
 import { toStorageError } from './sqlite-error.ts'
@@ -20,7 +20,7 @@ export async function openSqlite(
   path: string,
   { clock, observe }: { clock: Clock; observe?: Observe },
 ): Promise<Storage> {
-  const lock = takeLock(path)
+  const lock = lockDatabase(path)
   const db = openOwned(path, lock)
   // After the writer: a read-only handle cannot make the shared-memory file.
   const reading = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
@@ -81,25 +81,15 @@ export async function openSqlite(
   }
 }
 
-/** Throws where another process has it. Held by the kernel for this process, so that it goes with the process however that ends. */
-export function takeLock(path: string): DatabaseSync {
-  const file = `${path}.lock`
-  makeFile(file)
-  const lock = new DatabaseSync(file)
-  try {
-    lock.exec('begin exclusive')
-    return lock
-  } catch (cause) {
-    lock.close()
-    const advice = 'stop it first, or give this one another file: one process owns a SQLite database'
-    throw new Error(`${path} is in use by another process; ${advice}`, { cause })
-  }
+/** The right to open a database file, until `close`. Throws where another process has it. */
+export function lockDatabase(path: string): { close(): void } {
+  const lock = takeLock(`${path}.lock`)
+  if (lock) return lock
+  const advice = 'stop it first, or give this one another file: one process owns a SQLite database'
+  throw new Error(`${path} is in use by another process; ${advice}`)
 }
 
-/** For its owner only. SQLite gives its side files the mode of the database. */
-const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
-
-function openOwned(path: string, lock: DatabaseSync): DatabaseSync {
+function openOwned(path: string, lock: { close(): void }): DatabaseSync {
   try {
     return openWriting(path)
   } catch (cause) {
@@ -109,6 +99,7 @@ function openOwned(path: string, lock: DatabaseSync): DatabaseSync {
 }
 
 function openWriting(path: string): DatabaseSync {
+  // SQLite gives its side files the mode of the database.
   makeFile(path)
   const db = new DatabaseSync(path, { timeout: 5000 })
   const mode = db.prepare('pragma journal_mode=wal').get()
