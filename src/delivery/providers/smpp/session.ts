@@ -21,6 +21,10 @@ const BIND = {
   receiver: COMMAND.bindReceiver,
 }
 
+/** What the connections of an account bind as. */
+export const rolesOf = ({ bind }: Pick<SmppOptions, 'bind'>): Role[] =>
+  bind === 'split' ? ['transmitter', 'receiver'] : ['transceiver']
+
 export type Answer = Pdu | 'timeout' | 'connection_lost'
 
 export interface SessionEvents {

@@ -6,7 +6,7 @@ import type { SmppOptions } from './options.ts'
 import { createPace } from './pace.ts'
 import { decodeMessage, decodeMessageId, type Pdu } from './pdu.ts'
 import { answerId, readReceipt } from './receipt.ts'
-import type { Role, Session } from './session.ts'
+import { rolesOf, type Session } from './session.ts'
 import { isThrottling, refusal, STATUS } from './status.ts'
 
 const MAX_PARTS_REMEMBERED = 10_000
@@ -18,8 +18,7 @@ const MAX_PARTS_REMEMBERED = 10_000
 export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld): Provider {
   const { clock, log } = world
   const pace = createPace(clock, options.throughput_per_s)
-  const roles: Role[] = options.bind === 'split' ? ['transmitter', 'receiver'] : ['transceiver']
-  const links = Array.from({ length: options.sessions }, () => roles)
+  const links = Array.from({ length: options.sessions }, () => rolesOf(options))
     .flat()
     .map((role) => openLink(options, role, world, { message: takeMessage, room, changed }))
   const senders = links.filter((link) => link.role !== 'receiver')

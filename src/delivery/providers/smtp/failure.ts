@@ -86,7 +86,7 @@ function refusalKind({ status, enhanced = '' }: Reply, command = ''): Kind {
   return 'config'
 }
 
-const isCredentialFailure = ({ code }: SmtpError) => code === 'EAUTH' || code === 'ENOAUTH'
+export const isCredentialFailure = ({ code }: SmtpError) => code === 'EAUTH' || code === 'ENOAUTH'
 
 // A certificate that is refused shows as a socket error with OpenSSL's word for it.
 const isTlsFailure = ({ code, originalCode = '' }: SmtpError) =>

@@ -96,7 +96,7 @@ interface Watched {
 }
 type WatchedMail = SendMailOptions & { watched: Watched }
 
-async function openTransport(options: SmtpOptions) {
+export async function openTransport(options: SmtpOptions) {
   // Loaded at the first message: most servers never send one by SMTP.
   const { createTransport } = await import('nodemailer')
   const transport = createTransport({
@@ -142,6 +142,6 @@ async function openTransport(options: SmtpOptions) {
 const normalize = (address: string) => parseAddress(address)?.address ?? address
 
 /** Servers quote what they were sent; nobody should read a code, an address or a password in our log. */
-function redact(text: string, secrets: readonly (string | undefined)[]): string {
+export function redact(text: string, secrets: readonly (string | undefined)[]): string {
   return secrets.reduce<string>((rest, secret) => (secret ? rest.replaceAll(secret, '•••') : rest), text)
 }
