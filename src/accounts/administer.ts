@@ -5,6 +5,7 @@ import { Refusal } from '../refusal.ts'
 import {
   type Account,
   changeAccount,
+  createSubaccount,
   makeAccount,
   openAuthToken,
   readFirst,
@@ -14,8 +15,7 @@ import {
 import { findAccount, insertAccount, listAllAccounts } from './accounts/store.ts'
 import { audit } from './audit/audit.ts'
 import { clearIpLists } from './ip-lists/ip-list.ts'
-import { listEntries } from './ip-lists/store.ts'
-import { createKey, type KeyKind, removeKey } from './keys/key.ts'
+import { type ApiKey, changeKey, createKey, fetchKey, type KeyKind, removeKey } from './keys/key.ts'
 import { READY_POLICIES } from './keys/policy.ts'
 import { listKeys } from './keys/store.ts'
 import { createSecondaryToken, deleteSecondaryToken, promoteSecondaryToken } from './tokens/token.ts'
@@ -38,7 +38,7 @@ export const asOperator = (accountSid: string): Caller => ({
 })
 
 /** Throws 20404. */
-async function resolveAccount(ctx: Context, sid: string | undefined): Promise<Account> {
+export async function resolveAccount(ctx: Context, sid: string | undefined): Promise<Account> {
   const account = sid === undefined ? await readFirst(ctx) : await findAccount(ctx.storage.system.read, sid)
   if (!account) throw fail.notFound(`/Accounts/${sid}`)
   return account
@@ -57,13 +57,28 @@ export async function listAccounts(ctx: Context) {
   return (await listAllAccounts(ctx.storage.system.read)).map(describeAccount)
 }
 
-/** An account of its own, below none. Its token is in the answer. */
-export async function createAccount(ctx: Context, input: { name?: string; trial?: boolean }) {
+/** An account of its own, below none or below `parent`. Its token is in the answer. */
+export async function createAccount(
+  ctx: Context,
+  input: { name?: string; trial?: boolean; parent?: string },
+) {
+  const account =
+    input.parent === undefined
+      ? await createTopAccount(ctx, input)
+      : await createBelow(ctx, await resolveAccount(ctx, input.parent), input.name)
+  return { ...describeAccount(account), auth_token: openAuthToken(ctx, account.sid, account.authToken) }
+}
+
+function createBelow(ctx: Context, parent: Account, name: string | undefined): Promise<Account> {
+  if (parent.parentSid !== null) throw new Refusal(`${parent.sid} is a subaccount, and has none itself`)
+  if (parent.kind === 'Trial')
+    throw new Refusal(`${parent.sid} is on trial, and has no subaccounts: upgrade it first`)
+  return createSubaccount(ctx, asOperator(parent.sid), name)
+}
+
+async function createTopAccount(ctx: Context, { name, trial }: { name?: string; trial?: boolean }) {
   await readFirst(ctx) // the server makes that one, and furnishes it
-  const account = makeAccount(ctx, {
-    kind: input.trial ? 'Trial' : 'Full',
-    ...(input.name && { friendlyName: input.name }),
-  })
+  const account = makeAccount(ctx, { kind: trial ? 'Trial' : 'Full', ...(name && { friendlyName: name }) })
   await ctx.storage.system.write(async (tx) => {
     await insertAccount(tx, account)
     await audit(ctx, tx, asOperator(account.sid), {
@@ -73,7 +88,7 @@ export async function createAccount(ctx: Context, input: { name?: string; trial?
       data: { friendly_name: shownName(account), type: account.kind },
     })
   })
-  return { ...describeAccount(account), auth_token: openAuthToken(ctx, account.sid, account.authToken) }
+  return account
 }
 
 export async function setAccountStatus(ctx: Context, input: { account: string; status: Account['status'] }) {
@@ -86,13 +101,6 @@ export async function setAccountStatus(ctx: Context, input: { account: string; s
 export async function endTrial(ctx: Context, input: { account: string }) {
   const caller = asOperator(input.account)
   return describeAccount(await upgradeAccount(ctx, caller, input.account))
-}
-
-/** From which networks an account may be used: from everywhere where there are none. */
-export async function listAccess(ctx: Context, input: { account: string }) {
-  const { sid } = await resolveAccount(ctx, input.account)
-  const entries = await listEntries(ctx.storage.read, sid, { cursor: undefined, limit: MAX_LISTED })
-  return entries.map((entry) => ({ sid: entry.sid, cidr: entry.cidr, friendly_name: entry.friendlyName }))
 }
 
 /** From then on the account may be used from everywhere. */
@@ -138,15 +146,17 @@ const MAX_LISTED = 1_000
 export async function listApiKeys(ctx: Context, input: OfAccount) {
   const account = await resolveAccount(ctx, input.account)
   const keys = await listKeys(ctx.storage.read, account.sid, { cursor: undefined, limit: MAX_LISTED })
-  return keys.map((key) => ({
-    sid: key.sid,
-    account_sid: key.accountSid,
-    friendly_name: key.friendlyName,
-    kind: key.kind,
-    policy: key.policy,
-    date_created: new Date(key.createdAtMs).toISOString(),
-  }))
+  return keys.map(describeKey)
 }
+
+const describeKey = (key: ApiKey) => ({
+  sid: key.sid,
+  account_sid: key.accountSid,
+  friendly_name: key.friendlyName,
+  kind: key.kind,
+  policy: key.policy,
+  date_created: new Date(key.createdAtMs).toISOString(),
+})
 
 /** `policy` is the name of a ready-made one, or its JSON. The secret is in the answer, this once. */
 export async function createApiKey(
@@ -178,6 +188,25 @@ function readPolicy(text: string): unknown {
   } catch {
     throw new Refusal('the policy is not JSON')
   }
+}
+
+/** A new name, or for a restricted key a new policy, which counts from the next request on. */
+export async function updateApiKey(
+  ctx: Context,
+  input: OfAccount & { sid: string; name?: string; policy?: string },
+) {
+  const { name, policy } = input
+  if (name === undefined && policy === undefined)
+    throw new Refusal('there is nothing to change: give a name or a policy')
+  const account = await resolveAccount(ctx, input.account)
+  const { kind } = await fetchKey(ctx, account.sid, input.sid)
+  if (policy !== undefined && kind !== 'restricted')
+    throw new Refusal(`it is a ${kind} key, which has no policy: make a restricted one instead`)
+  const changed = await changeKey(ctx, asOperator(account.sid), input.sid, {
+    ...(name !== undefined && { FriendlyName: name }),
+    ...(policy !== undefined && { Policy: readPolicy(policy) }),
+  })
+  return describeKey(changed)
 }
 
 export async function deleteApiKey(ctx: Context, input: OfAccount & { sid: string }) {

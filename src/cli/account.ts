@@ -1,5 +1,6 @@
 import type { AdminResult } from '../operations/admin.ts'
 import { ask } from './ask.ts'
+import { type ListOptions, operate, printList, remove } from './operation.ts'
 import { type PrintOptions, print, table } from './print.ts'
 import { readConfig, type Shell } from './shell.ts'
 
@@ -18,13 +19,12 @@ export async function listAccounts(shell: Shell, options: PrintOptions): Promise
 /** Makes an account and prints its sid and Auth Token. */
 export async function createAccount(
   shell: Shell,
-  options: PrintOptions & { trial?: boolean },
+  options: PrintOptions & { trial?: boolean; parent?: string },
   name: string,
 ): Promise<number> {
-  const account = await ask(await readConfig(shell), 'account-create', {
-    name,
-    trial: options.trial ?? false,
-  })
+  const { trial = false, parent } = options
+  const input = { name, trial, ...(parent !== undefined && { parent }) }
+  const account = await ask(await readConfig(shell), 'account-create', input)
   print(shell, options, account, ({ sid, auth_token }) => [
     `TWILIO_ACCOUNT_SID=${sid}`,
     `TWILIO_AUTH_TOKEN=${auth_token}`,
@@ -47,17 +47,34 @@ export async function upgradeAccount(shell: Shell, options: PrintOptions, accoun
   return 0
 }
 
+const ACCESS = '/v1/IpAccessLists'
+
 /** Prints a line a network from which an account may be used. */
-export async function listAccess(shell: Shell, options: PrintOptions, account: string): Promise<number> {
-  const entries = await ask(await readConfig(shell), 'account-access-list', { account })
-  print(shell, options, entries, (list) =>
-    table(
-      ['SID', 'NETWORK', 'NAME'],
-      list.map((entry) => [entry.sid, entry.cidr, entry.friendly_name]),
-    ),
+export async function listAccess(shell: Shell, options: ListOptions, account: string): Promise<number> {
+  await printList(
+    shell,
+    { ...options, account },
+    { path: ACCESS, key: 'ip_access_lists', columns: { SID: 'sid', NETWORK: 'cidr', NAME: 'friendly_name' } },
   )
   return 0
 }
+
+/** From then on the account may be used from there, and from its other networks, only. */
+export async function addAccess(
+  shell: Shell,
+  options: PrintOptions & { name?: string },
+  account: string,
+  network: string,
+): Promise<number> {
+  const form = { Cidr: network, FriendlyName: options.name }
+  const entry = await operate(shell, { method: 'POST', path: ACCESS, account, form })
+  print(shell, options, entry, ({ sid, cidr }) => [`${sid}  ${cidr}`])
+  return 0
+}
+
+/** Without its last network it may be used from everywhere. */
+export const removeAccess = (shell: Shell, options: PrintOptions, account: string, sid: string) =>
+  remove(shell, { ...options, account }, ACCESS, sid)
 
 /** Removes them all: it may be used from everywhere. */
 export async function clearAccess(shell: Shell, options: PrintOptions, account: string): Promise<number> {

@@ -4,7 +4,8 @@ import { makeDataDirectory } from '../data-directory.ts'
 import { sealedColumns } from '../operations/sealed-columns.ts'
 import { Refusal } from '../refusal.ts'
 import { checkKeys } from '../storage/installation.ts'
-import { takeLock } from '../storage/sqlite.ts'
+import { compareVersion } from '../storage/migrate.ts'
+import { lockDatabase } from '../storage/sqlite.ts'
 import { inspectBackup, listKeyIds, restoreSqlite } from '../storage/sqlite-backup.ts'
 import { ask } from './ask.ts'
 import { type PrintOptions, print } from './print.ts'
@@ -33,9 +34,10 @@ export async function restore(
   const path = join(config.dataDir, 'countersign.db')
   const from = resolve(shell.cwd, file)
   await makeDataDirectory(config.dataDir)
-  const lock = takeLock(path)
+  const lock = lockDatabase(path)
   try {
     const backup = inspectBackup(from)
+    const tables = await compareVersion(backup.version)
     const keyIds = await listKeyIds(from, sealedColumns())
     await checkKeys({ ...backup, keyIds }, { ...config, random: systemRandom })
     const kept = await restoreSqlite(from, path, {
@@ -44,6 +46,8 @@ export async function restore(
     })
     print(shell, options, { path, kept: kept ?? null }, () => [path])
     if (kept) shell.err(`What was there is kept as ${kept}`)
+    if (tables === 'older')
+      shell.err('An older version made it: the next start brings its tables up to date.')
     return 0
   } finally {
     lock.close()

@@ -1,64 +1,12 @@
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { until } from '../../test/support/carrier.ts'
-import { makeSelfSigned } from '../../test/support/certificate.ts'
-import { makeTemporaryDirectory } from '../../test/support/engines.ts'
-import { basic, makeDatabase } from '../../test/support/server.ts'
-import { startServer } from '../server.ts'
-import { runProgram } from './program.ts'
-import { readConfig } from './shell.ts'
-
-/** A folder to run commands in, and a database of its own. */
-async function makePlace(t: TestContext, more: NodeJS.ProcessEnv = {}) {
-  const cwd = makeTemporaryDirectory()
-  const database = await makeDatabase()
-  t.after(database.drop)
-  const dataDir = join(cwd, 'data')
-  const env = {
-    PORT: '0',
-    COUNTERSIGN_DATA_DIR: dataDir,
-    COUNTERSIGN_LOG_LEVEL: 'silent',
-    ...database.env,
-    ...more,
-  }
-  const run = async (...args: string[]) => {
-    const said = { out: [] as string[], err: [] as string[] }
-    const shell = {
-      env,
-      cwd,
-      out: (l: string) => void said.out.push(l),
-      err: (l: string) => void said.err.push(l),
-    }
-    const status = await runProgram(shell, args)
-    return { status, out: said.out.join('\n'), err: said.err.join('\n') }
-  }
-  return {
-    cwd,
-    dataDir,
-    isSqlite: database.env.DATABASE_URL === undefined,
-    run,
-    /** What a command prints for programs; it has to succeed. */
-    async json(...args: string[]) {
-      const { status, out, err } = await run(...args, '--json')
-      assert.equal(status, 0, `${args.join(' ')}: ${err}`)
-      return JSON.parse(out)
-    },
-    serve: async () => startServer(await readConfig({ env, cwd, out() {}, err() {} })),
-  }
-}
-
-async function start(t: TestContext, more?: NodeJS.ProcessEnv) {
-  const place = await makePlace(t, more)
-  const server = await place.serve()
-  t.after(() => server.close())
-  const status = async (user: string, password: string) =>
-    (await fetch(`${server.url}/v2/Services`, { headers: { authorization: basic(user, password) } })).status
-  return { ...place, server, status }
-}
+import { makePlace, startPlace } from '../../test/support/command-line.ts'
+import { basic } from '../../test/support/server.ts'
 
 test('before the first start there is nothing to be asked, and nothing is made', async (t) => {
   const { run, dataDir } = await makePlace(t)
@@ -71,7 +19,7 @@ test('before the first start there is nothing to be asked, and nothing is made',
 })
 
 test('the server of another installation is not taken for the own', async (t) => {
-  const other = await start(t)
+  const other = await startPlace(t)
   const place = await makePlace(t)
   const own = await place.serve()
   await own.close()
@@ -97,7 +45,7 @@ test('the server of another installation is not taken for the own', async (t) =>
 })
 
 test('accounts: made, suspended, activated, upgraded, closed, and that counts at once', async (t) => {
-  const { json, run, status, server } = await start(t)
+  const { json, run, status, server } = await startPlace(t)
   const { sid, auth_token, type } = await json('account', 'create', 'Team one', '--trial')
   assert.equal(type, 'Trial')
   assert.equal(await status(sid, auth_token), 200)
@@ -129,7 +77,7 @@ test('accounts: made, suspended, activated, upgraded, closed, and that counts at
 })
 
 test('the first account is not closed, and doctor tells when it is suspended', async (t) => {
-  const { json, run, server } = await start(t)
+  const { json, run, server } = await startPlace(t)
   const { accountSid } = server
   const { status, err } = await run('account', 'close', accountSid)
   assert.equal(status, 1)
@@ -146,7 +94,7 @@ test('the first account is not closed, and doctor tells when it is suspended', a
 })
 
 test('services: made and listed by the operator, whatever the account admits', async (t) => {
-  const { json, run, server } = await start(t)
+  const { json, run, server } = await startPlace(t)
   const authorization = basic(server.accountSid, server.authToken)
   const call = (path: string, body?: URLSearchParams) =>
     fetch(server.url + path, { headers: { authorization }, ...(body && { method: 'POST', body }) })
@@ -164,7 +112,7 @@ test('services: made and listed by the operator, whatever the account admits', a
 })
 
 test('tokens: both work until the rotation is finished', async (t) => {
-  const { json, run, status, server } = await start(t)
+  const { json, run, status, server } = await startPlace(t)
   const { accountSid, authToken } = server
   assert.deepEqual(await json('token', 'show'), { account_sid: accountSid, auth_token: authToken })
   assert.match((await run('token', 'rotate', '--finish')).err, /there is no second token/)
@@ -183,13 +131,13 @@ test('tokens: both work until the rotation is finished', async (t) => {
 
 test('a token that a setting gives has to be changed there too', async (t) => {
   const given = { COUNTERSIGN_ACCOUNT_SID: `AC${'1'.repeat(32)}`, COUNTERSIGN_AUTH_TOKEN: '2'.repeat(32) }
-  const { run } = await start(t, given)
+  const { run } = await startPlace(t, given)
   await run('token', 'rotate')
   assert.match((await run('token', 'rotate', '--finish')).err, /Change COUNTERSIGN_AUTH_TOKEN as well/)
 })
 
 test('keys: a policy by its name or as JSON; the secret once', async (t) => {
-  const { json, run, status } = await start(t)
+  const { json, run, status } = await startPlace(t)
   const standard = await json('api-key', 'create', 'CI')
   assert.equal(await status(standard.sid, standard.secret), 200)
   const sender = await json('api-key', 'create', 'Web', '--kind', 'restricted', '--policy', 'verify-sender')
@@ -242,7 +190,7 @@ test('without a server the database is opened', async (t) => {
 })
 
 test('a master key is added, seals, and is seen', async (t) => {
-  const { json, run, server, dataDir, cwd } = await start(t)
+  const { json, run, server, dataDir, cwd } = await startPlace(t)
   const { keys } = await json('master-key', 'status')
   const old = keys[0].id
   const { added } = await json('master-key', 'add')
@@ -272,7 +220,7 @@ test('a key that a setting gives is added there', async (t) => {
 })
 
 test('what cannot be read or written is named, and what to give instead', async (t) => {
-  const { run, isSqlite } = await start(t)
+  const { run, isSqlite } = await startPlace(t)
   const { status, err } = await run('master-key', 'add', '--from', '/nonexist/keys')
   assert.equal(status, 1)
   assert.match(
@@ -284,12 +232,12 @@ test('what cannot be read or written is named, and what to give instead', async 
 })
 
 test('migrate beside a server that runs has nothing to do', async (t) => {
-  const { run } = await start(t)
+  const { run } = await startPlace(t)
   assert.deepEqual(await run('migrate'), { status: 0, out: '', err: 'The database is up to date.' })
 })
 
 test('what the operator is shown and copies is an event', async (t) => {
-  const { json, run, isSqlite } = await start(t)
+  const { json, run, isSqlite } = await startPlace(t)
   await json('token', 'show')
   if (isSqlite) await json('backup', 'copy.db')
   const events = (await run('audit', 'export')).out.split('\n').map((line) => JSON.parse(line))
@@ -300,129 +248,8 @@ test('what the operator is shown and copies is an event', async (t) => {
   )
 })
 
-test('a backup is made while it serves, and restored where its key is', async (t) => {
-  const { json, run, server, dataDir, cwd, isSqlite } = await start(t)
-  if (!isSqlite) {
-    assert.match((await run('backup', 'copy')).err, /pg_dump/)
-    assert.match((await run('restore', 'copy')).err, /pg_restore/)
-    return
-  }
-  const made = await json('backup', 'copy.db')
-  assert.deepEqual([made.path, statSync(made.path).mode & 0o777], [join(cwd, 'copy.db'), 0o600])
-  assert.match((await run('backup', 'copy.db')).err, /is there already/)
-  assert.match((await run('restore', 'copy.db', '--force')).err, /in use by another process/)
-
-  const elsewhere = await makePlace(t)
-  copyFileSync(made.path, join(elsewhere.cwd, 'copy.db'))
-  assert.match((await elsewhere.run('restore', 'copy.db')).err, /no master key/)
-  mkdirSync(elsewhere.dataDir, { recursive: true })
-  writeFileSync(join(elsewhere.dataDir, 'master-keys'), `${Buffer.alloc(32, 7).toString('base64')}\n`, {
-    mode: 0o600,
-  })
-  assert.match((await elsewhere.run('restore', 'copy.db')).err, /sealed with master key/)
-  copyFileSync(join(dataDir, 'master-keys'), join(elsewhere.dataDir, 'master-keys'))
-  assert.equal((await elsewhere.run('restore', 'copy.db')).status, 0)
-  assert.equal((await elsewhere.json('token', 'show')).auth_token, server.authToken)
-  assert.match((await elsewhere.run('restore', 'copy.db')).err, /--force/)
-  const { kept } = await elsewhere.json('restore', 'copy.db', '--force')
-  assert.match(kept, /countersign\.db\.before-restore-\d+$/)
-  writeFileSync(join(elsewhere.cwd, 'broken.db'), 'x'.repeat(5_000))
-  assert.match((await elsewhere.run('restore', 'broken.db', '--force')).err, /is not a backup/)
-})
-
-test('doctor: what is well, what is not, and what to do', async (t) => {
-  const cwd = makeTemporaryDirectory()
-  const well = makeSelfSigned(cwd, 'well', 90)
-  const ending = makeSelfSigned(cwd, 'ending', 3)
-  const tls = ({ cert, key }: typeof well) => ({ COUNTERSIGN_TLS_CERT: cert, COUNTERSIGN_TLS_KEY: key })
-  const findings = async (
-    more: NodeJS.ProcessEnv,
-    spoil: (place: { dataDir: string }) => void = () => {},
-  ) => {
-    const place = await makePlace(t, more)
-    await (await place.serve()).close()
-    spoil(place)
-    const { status, out } = await place.run('doctor', '--json')
-    const list: { what: string; state: string; detail: string; advice?: string }[] = JSON.parse(out)
-    const all = (what: string) =>
-      list
-        .filter((finding) => finding.what === what)
-        .map((found) => `${found.state}: ${found.detail} ${found.advice ?? ''}`.trim())
-    return { status, all, of: (what: string) => all(what)[0], isSqlite: place.isSqlite }
-  }
-  const { status, of, isSqlite } = await findings(tls(well))
-  assert.equal(status, 0)
-  assert.match(of('certificate') ?? '', /^ok: ends in (89|90) days$/)
-  assert.match(of('database') ?? '', isSqlite ? /^ok: SQLite/ : /^ok: PostgreSQL/)
-  assert.match(of('master key') ?? '', /^ok: all is sealed with [0-9a-f]{8}$/)
-  if (isSqlite) assert.match(of('disk') ?? '', /ms$/)
-  assert.match(of('clock') ?? '', isSqlite ? /^ok: \d{4}-.*by this machine/ : /^ok: -?\d+ ms off/)
-  assert.match(of('channels') ?? '', /^warning: only the inbox/)
-  assert.match(
-    (await findings(tls(ending))).of('certificate') ?? '',
-    /^warning: ends in [23] days put a new one/,
-  )
-  const named = { ...tls(well), PUBLIC_URL: 'https://verify.example.com' }
-  assert.match(
-    (await findings(named)).all('certificate').join('\n'),
-    /^ok: ends.*\nproblem: is not for verify\.ex/,
-  )
-
-  const open = await findings({}, ({ dataDir }) => {
-    chmodSync(dataDir, 0o755)
-    chmodSync(join(dataDir, 'master-keys'), 0o644)
-  })
-  assert.equal(open.status, 1)
-  assert.match(open.of('data directory') ?? '', /^warning: .* chmod 700/)
-  assert.match(open.of('key file') ?? '', /^problem: .* chmod 600/)
-  assert.match(open.of('database') ?? '', /^problem: .*can be read by others/)
-})
-
-test('doctor tries carriers and reads rates where no server does, and a bad setting is a finding', async (t) => {
-  const place = await makePlace(t)
-  const taking = createTcpServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
-  const refusing = createTcpServer().listen(0, '127.0.0.1')
-  await until(() => taking.listening && refusing.listening)
-  t.after(() => taking.close())
-  const [taken, refused] = [taking, refusing].map((server) => (server.address() as AddressInfo).port)
-  await new Promise((resolve) => refusing.close(resolve))
-  const carrier = (port: number | undefined) =>
-    `{ kind: smpp, host: 127.0.0.1, port: ${port}, system_id: me, password: secret, source: { addr: '12345' } }`
-  const rates = join(place.cwd, 'rates.csv')
-  writeFileSync(
-    join(place.cwd, 'countersign.yaml'),
-    `rates: ${rates}\nproviders:\n  good: ${carrier(taken)}\n  bad: ${carrier(refused)}\nchannels: { sms: [good, bad] }\n`,
-  )
-  writeFileSync(rates, 'channel,prefix,price,currency\nsms,+1,much,usd\n')
-  const { status, out } = await place.run('doctor')
-  assert.equal(status, 1)
-  assert.match(out, /^ok +carrier good: smpp, 127\.0\.0\.1:\d+ takes connections/m)
-  assert.match(out, /^problem +carrier bad: smpp, 127\.0\.0\.1:\d+ cannot be reached: ECONNREFUSED/m)
-  assert.match(out, /^problem +rates: .*rates\.csv.*line 2/m)
-  assert.ok(!out.includes('secret'))
-  writeFileSync(join(place.cwd, 'countersign.yaml'), 'prot: 1\n')
-  const bad = await place.run('doctor', '--json')
-  const [finding, ...others] = JSON.parse(bad.out)
-  assert.deepEqual([bad.status, finding.what, finding.state, others], [1, 'configuration', 'problem', []])
-  assert.match(finding.detail, /did you mean port/)
-})
-
-test('doctor asks the server that runs, and changes nothing where none ever did', async (t) => {
-  const { json } = await start(t)
-  const found = await json('doctor')
-  const server = found.find((finding: { what: string }) => finding.what === 'server')
-  assert.match(server.detail, /^ready, http/)
-  assert.ok(found.some((finding: { what: string }) => finding.what === 'carrier inbox'))
-
-  const fresh = await makePlace(t)
-  const { status, out } = await fresh.run('doctor')
-  assert.equal(status, 0)
-  assert.match(out, /^ok +database: empty/m)
-  assert.throws(() => statSync(fresh.dataDir), /ENOENT/)
-})
-
 test('an owner whom an access list shuts out is let in again', async (t) => {
-  const { json, run, server } = await start(t)
+  const { json, run, server } = await startPlace(t)
   const authorization = basic(server.accountSid, server.authToken)
   const ask = (path: string, body?: string) =>
     fetch(`${server.url}${path}`, {
@@ -446,14 +273,4 @@ test('an owner whom an access list shuts out is let in again', async (t) => {
     events.map((event) => [event.actor_type, event.resource_sid]),
     [['operator', entry.sid]],
   )
-})
-
-test('doctor says that the proxy which ends TLS has no name', async (t) => {
-  const place = await makePlace(t, { COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true' })
-  assert.match((await place.run('doctor')).out, /^problem +certificate: .*no trusted proxy is named/m)
-  const named = await makePlace(t, {
-    COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true',
-    COUNTERSIGN_TRUSTED_PROXIES: '10.0.0.0/8',
-  })
-  assert.doesNotMatch((await named.run('doctor')).out, /no trusted proxy is named/)
 })

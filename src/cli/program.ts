@@ -1,9 +1,8 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { declareAccountCommands } from './account-commands.ts'
+import type { Behaviour, Declare } from './declare.ts'
 import { run, type Shell } from './shell.ts'
 import { readVersion } from './version.ts'
-
-/** What a command's file exports; its options and arguments are those that its declaration names. */
-type Behaviour = (shell: Shell, options: never, ...args: never[]) => Promise<number>
 
 /** Runs one command line, `arguments` without Node and the script; resolves to its exit status. */
 export async function runProgram(shell: Shell, args: readonly string[]): Promise<number> {
@@ -24,7 +23,7 @@ Begin with: countersign serve
 It needs no configuration. Settings are environment variables or countersign.yaml: docs/configuration.md.`,
     )
 
-  const group = (name: string, about: string) => program.command(name).description(about)
+  const group: Declare['group'] = (name, about, parent = program) => parent.command(name).description(about)
 
   /** Declares a command. Its file, and what that imports, is loaded only when it is the one that runs. */
   function command(parent: Command, usage: string, about: string, load: () => Promise<Behaviour>): Command {
@@ -39,7 +38,7 @@ It needs no configuration. Settings are environment variables or countersign.yam
       })
   }
   /** One whose result `--json` prints for programs. */
-  const query: typeof command = (...declaration) =>
+  const query: Declare['query'] = (...declaration) =>
     command(...declaration).option('--json', 'print JSON, for programs')
 
   command(program, 'serve', 'serve until SIGTERM or SIGINT', async () => (await import('./serve.ts')).serve)
@@ -79,76 +78,7 @@ It needs no configuration. Settings are environment variables or countersign.yam
     async () => (await import('./doctor.ts')).examineAll,
   )
 
-  const accounts = () => import('./account.ts')
-  const account = group('account', 'accounts, of all tenants')
-  query(account, 'list', 'print a line an account', async () => (await accounts()).listAccounts)
-  query(
-    account,
-    'create <friendly-name>',
-    'make one below no other; print its credentials',
-    async () => (await accounts()).createAccount,
-  ).option('--trial', 'a trial account: it may send to its verified caller ids only')
-  for (const [name, about, next] of [
-    ['suspend', 'refuse its requests until it is activated', 'suspended'],
-    ['activate', 'end a suspension', 'active'],
-    ['close', 'refuse its requests for ever', 'closed'],
-  ] as const) {
-    query(account, `${name} <sid>`, about, async () => (await accounts()).setAccountStatus(next))
-  }
-  query(
-    account,
-    'upgrade <sid>',
-    'make a trial account a full one',
-    async () => (await accounts()).upgradeAccount,
-  )
-
-  const access = account.command('access').description('the networks that an account may be used from')
-  query(access, 'list <sid>', 'print a line a network', async () => (await accounts()).listAccess)
-  query(
-    access,
-    'clear <sid>',
-    'remove them all: for an owner who locked himself out',
-    async () => (await accounts()).clearAccess,
-  )
-
-  const ofAccount = ['--account <sid>', 'of this account (without it: the first)'] as const
-  const tokens = () => import('./token.ts')
-  const token = group('token', "an account's Auth Token")
-  query(token, 'show', 'print account sid and Auth Token', async () => (await tokens()).showToken).option(
-    ...ofAccount,
-  )
-  query(
-    token,
-    'rotate',
-    'make a second Auth Token, print it; both work until --finish or --cancel',
-    async () => (await tokens()).rotateToken,
-  )
-    .option(...ofAccount)
-    .option('--finish', 'make the second token the only one: the old one stops at once')
-    .addOption(new Option('--cancel', 'remove the second token').conflicts('finish'))
-
-  const keys = () => import('./api-key.ts')
-  const apiKey = group('api-key', "an account's API keys")
-  query(apiKey, 'list', 'print a line a key', async () => (await keys()).listApiKeys).option(...ofAccount)
-  query(
-    apiKey,
-    'create <friendly-name>',
-    'make one; its secret is printed this once',
-    async () => (await keys()).createApiKey,
-  )
-    .option(...ofAccount)
-    .addOption(
-      new Option('--kind <kind>', 'what it may do')
-        .choices(['main', 'standard', 'restricted'])
-        .default('standard'),
-    )
-    .option('--policy <policy>', 'of a restricted key: the name of a ready-made one, or {"allow": [...]}')
-  query(
-    apiKey,
-    'delete <sid>',
-    'from then on it opens nothing',
-    async () => (await keys()).deleteApiKey,
-  ).option(...ofAccount)
+  declareAccountCommands({ group, query })
 
   const masterKeys = () => import('./master-key.ts')
   const masterKey = group('master-key', 'the keys that seal secrets in the database')

@@ -1,13 +1,10 @@
 import { ask } from './ask.ts'
-import { type PrintOptions, print } from './print.ts'
+import type { AccountOptions } from './operation.ts'
+import { print } from './print.ts'
 import { readConfig, type Shell } from './shell.ts'
 
-interface Options extends PrintOptions {
-  account?: string
-}
-
 /** Prints an account's sid and Auth Token, as lines that a shell can take. */
-export async function showToken(shell: Shell, options: Options): Promise<number> {
+export async function showToken(shell: Shell, options: AccountOptions): Promise<number> {
   const shown = await ask(await readConfig(shell), 'token-show', { account: options.account })
   print(shell, options, shown, ({ account_sid, auth_token }) => [
     `TWILIO_ACCOUNT_SID=${account_sid}`,
@@ -19,7 +16,7 @@ export async function showToken(shell: Shell, options: Options): Promise<number>
 /** Makes the second token; with `finish` it becomes the only one, with `cancel` it goes. */
 export async function rotateToken(
   shell: Shell,
-  options: Options & { finish?: boolean; cancel?: boolean },
+  options: AccountOptions & { finish?: boolean; cancel?: boolean },
 ): Promise<number> {
   const step = options.finish ? 'finish' : options.cancel ? 'cancel' : 'start'
   const rotated = await ask(await readConfig(shell), 'token-rotate', { account: options.account, step })

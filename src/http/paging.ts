@@ -64,15 +64,17 @@ const neighbour = (sid: string, by: bigint) =>
 
 /**
  * One page of a list that is newest first, by keyset: rows that come and go never shift a page.
- * `list.url` is the absolute address of the list; `filters` stay in the addresses of its pages.
+ * `list.url` is the absolute address of the list; `filters` stay in the addresses of its pages; where its items are
+ * large, a page has at most `maxSize`, whatever is asked for.
  */
 export async function readPage<T extends { sid: string }>(
   query: PageQuery,
-  list: { url: string; key: string; filters?: Record<string, string | undefined> },
+  list: { url: string; key: string; filters?: Record<string, string | undefined>; maxSize?: number },
   read: (request: PageRequest) => Promise<T[]>,
 ): Promise<Page<T>> {
-  const size = query.PageSize ?? DEFAULT_PAGE_SIZE
-  if (size > MAX_PAGE_SIZE) throw fail.pageSizeTooLarge()
+  const asked = query.PageSize ?? DEFAULT_PAGE_SIZE
+  if (asked > MAX_PAGE_SIZE) throw fail.pageSizeTooLarge()
+  const size = Math.min(asked, list.maxSize ?? MAX_PAGE_SIZE)
   const number = query.Page ?? 0
   const cursor = query.PageToken ? parseToken(query.PageToken) : undefined
   // One row more than fits tells whether there is a further page that way.
@@ -107,4 +109,15 @@ export async function readPage<T extends { sid: string }>(
       key: list.key,
     },
   }
+}
+
+/** One page, as `readPage` reads it, in the envelope of `listOf`. */
+export async function readList<K extends string, T extends { sid: string }, W>(
+  query: PageQuery,
+  list: { url: string; key: K; filters?: Record<string, string | undefined>; maxSize?: number },
+  read: (request: PageRequest) => Promise<T[]>,
+  toWire: (item: T) => W,
+): Promise<{ [P in K]: W[] } & Pick<Page<T>, 'meta'>> {
+  const { items, meta } = await readPage(query, list, read)
+  return { [list.key]: items.map(toWire), meta } as { [P in K]: W[] } & Pick<Page<T>, 'meta'>
 }

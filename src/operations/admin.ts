@@ -4,12 +4,12 @@ import {
   createApiKey,
   deleteApiKey,
   endTrial,
-  listAccess,
   listAccounts,
   listApiKeys,
   rotateToken,
   setAccountStatus,
   showToken,
+  updateApiKey,
 } from '../accounts/administer.ts'
 import { exportEvents, showHead, verify } from '../accounts/audit/administer.ts'
 import { createFirstService, listFirstServices } from '../verify/services/administer.ts'
@@ -17,6 +17,7 @@ import { backUp } from './backup.ts'
 import { readFirstCredentials } from './credentials.ts'
 import { examine } from './doctor.ts'
 import { activateMasterKey, retireMasterKey, showMasterKeys } from './master-key.ts'
+import { operate } from './operate.ts'
 
 /**
  * What the command line may have done: by the server that runs, or on the database that no server has open. Input and
@@ -28,12 +29,12 @@ export const adminCommands = {
   'account-create': createAccount,
   'account-status': setAccountStatus,
   'account-upgrade': endTrial,
-  'account-access-list': listAccess,
   'account-access-clear': clearAccess,
   'token-show': showToken,
   'token-rotate': rotateToken,
   'api-key-list': listApiKeys,
   'api-key-create': createApiKey,
+  'api-key-update': updateApiKey,
   'api-key-delete': deleteApiKey,
   'service-list': listFirstServices,
   'service-create': createFirstService,
@@ -45,6 +46,7 @@ export const adminCommands = {
   'audit-head': showHead,
   'audit-verify': verify,
   'audit-export': exportEvents,
+  operate,
 } as const
 
 export type AdminName = keyof typeof adminCommands

@@ -35,3 +35,36 @@ test('commands are done for who has the secret; for others the path does not exi
   const unknown = await ask('token-show', 'Bearer right', { account: `AC${'0'.repeat(32)}` })
   assert.deepEqual([unknown.statusCode, unknown.json().code], [404, 20404])
 })
+
+test('an operation is done as the operator, checked and answered as by the API', async (t) => {
+  const server = await testServer()
+  t.after(() => server.close())
+  const app = buildApp(server.ctx, { controlSecret: 'right' })
+  const operate = async (method: string, path: string, more: object = {}) => {
+    const headers = { authorization: 'Bearer right', 'content-type': 'application/json' }
+    const payload = JSON.stringify({ method, path, ...more })
+    const reply = await app.inject({ method: 'POST', url: `${CONTROL_PATH}operate`, headers, payload })
+    return { status: reply.statusCode, ...reply.json() }
+  }
+  const lists = '/v1/IpAccessLists'
+  const made = await operate('POST', lists, { form: { Cidr: '192.0.2.7', Ignored: 'x' } })
+  const { sid: Sid, account_sid, cidr } = made.result
+  assert.deepEqual([made.status, account_sid, cidr], [200, server.accountSid, '192.0.2.7'])
+  assert.equal(
+    (await operate('POST', lists, { form: { FriendlyName: 'x' } })).message,
+    'Invalid parameter: Cidr',
+  )
+  const { result: listed } = await operate('GET', lists, { form: { PageSize: '1' } })
+  assert.deepEqual(listed.ip_access_lists, [made.result])
+  assert.deepEqual(await operate('DELETE', `${lists}/:Sid`, { params: { Sid } }), {
+    status: 200,
+    result: null,
+  })
+  for (const [method, path] of [
+    ['DELETE', lists],
+    ['GET', '/v2/Services'],
+    ['GET', '/nowhere'],
+  ] as const) {
+    assert.equal((await operate(method, path)).status, 404, path)
+  }
+})

@@ -1,5 +1,5 @@
 import { operation } from '../../http/operation.ts'
-import { listOf, readPage } from '../../http/paging.ts'
+import { listOf, readList } from '../../http/paging.ts'
 import { dateEndMs, dateMs } from '../../http/schema.ts'
 import { fetchAlert } from './alert.ts'
 import { listAlerts } from './store.ts'
@@ -16,14 +16,15 @@ export const alertOperations = [
     input: AlertQuery,
     status: 200,
     reply: listOf('alerts', AlertWire),
-    handle: async (ctx, { caller, input, urls }) => {
+    handle: (ctx, { caller, input, urls }) => {
       const { LogLevel, StartDate, EndDate } = input
       const filter = { logLevel: LogLevel, startMs: dateMs(StartDate), endMs: dateEndMs(EndDate) }
-      const list = { url: urls.base + PATH, key: 'alerts', filters: { LogLevel, StartDate, EndDate } }
-      const { items, meta } = await readPage(input, list, (page) =>
-        listAlerts(ctx.storage.read, caller.accountSid, filter, page),
+      return readList(
+        input,
+        { url: urls.base + PATH, key: 'alerts', filters: { LogLevel, StartDate, EndDate } },
+        (page) => listAlerts(ctx.storage.read, caller.accountSid, filter, page),
+        (alert) => toAlertWire(alert, urls),
       )
-      return { alerts: items.map((alert) => toAlertWire(alert, urls)), meta }
     },
   }),
   operation({

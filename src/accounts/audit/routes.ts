@@ -1,6 +1,6 @@
 import { fail } from '../../http/errors.ts'
 import { operation } from '../../http/operation.ts'
-import { listOf, readPage } from '../../http/paging.ts'
+import { listOf, readList } from '../../http/paging.ts'
 import { dateEndMs, dateMs } from '../../http/schema.ts'
 import { findEvent, listEvents } from './store.ts'
 import { EventQuery, EventWire, toEventWire } from './wire.ts'
@@ -16,7 +16,7 @@ export const eventOperations = [
     input: EventQuery,
     status: 200,
     reply: listOf('events', EventWire),
-    handle: async (ctx, { caller, input, urls }) => {
+    handle: (ctx, { caller, input, urls }) => {
       const { ActorSid, EventType, ResourceSid, SourceIpAddress, StartDate, EndDate } = input
       const filters = { ActorSid, EventType, ResourceSid, SourceIpAddress, StartDate, EndDate }
       const filter = {
@@ -27,11 +27,12 @@ export const eventOperations = [
         startMs: dateMs(StartDate),
         endMs: dateEndMs(EndDate),
       }
-      const list = { url: urls.base + PATH, key: 'events', filters }
-      const { items, meta } = await readPage(input, list, (page) =>
-        listEvents(ctx.storage.read, caller.accountSid, filter, page),
+      return readList(
+        input,
+        { url: urls.base + PATH, key: 'events', filters },
+        (page) => listEvents(ctx.storage.read, caller.accountSid, filter, page),
+        (event) => toEventWire(event, urls),
       )
-      return { events: items.map((event) => toEventWire(event, urls)), meta }
     },
   }),
   operation({

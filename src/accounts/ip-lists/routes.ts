@@ -1,5 +1,5 @@
 import { operation } from '../../http/operation.ts'
-import { listOf, readPage } from '../../http/paging.ts'
+import { listOf, readList } from '../../http/paging.ts'
 import { changeIpList, createIpList, fetchIpList, removeIpList } from './ip-list.ts'
 import { listEntries } from './store.ts'
 import { CreateBody, DeleteQuery, IpListWire, ListQuery, PATH, toIpListWire, UpdateBody } from './wire.ts'
@@ -28,13 +28,13 @@ export const ipListOperations = [
     input: ListQuery,
     status: 200,
     reply: listOf('ip_access_lists', IpListWire),
-    handle: async (ctx, { caller, input, urls }) => {
-      const list = { url: urls.base + PATH, key: 'ip_access_lists' }
-      const { items, meta } = await readPage(input, list, (page) =>
-        listEntries(ctx.storage.read, caller.accountSid, page),
-      )
-      return { ip_access_lists: items.map((entry) => toIpListWire(entry, urls)), meta }
-    },
+    handle: (ctx, { caller, input, urls }) =>
+      readList(
+        input,
+        { url: urls.base + PATH, key: 'ip_access_lists' },
+        (page) => listEntries(ctx.storage.read, caller.accountSid, page),
+        (entry) => toIpListWire(entry, urls),
+      ),
   }),
   operation({
     method: 'GET',
