@@ -1,5 +1,6 @@
+import { setImmediate as turnEnd } from 'node:timers/promises'
 import type { Account } from './accounts/accounts/account.ts'
-import { findAccount, readAccountRevisions, readKeyRevisions } from './accounts/accounts/store.ts'
+import { findAccount, readRevisions } from './accounts/accounts/store.ts'
 import type { Principal } from './accounts/authorize.ts'
 import type { ApiKey } from './accounts/keys/key.ts'
 import { findAnyKey } from './accounts/keys/store.ts'
@@ -17,6 +18,8 @@ import { findService } from './verify/services/store.ts'
 export interface Known {
   /** By the user name of a log-in: an account's sid, or a key's. */
   principal(userSid: string, serviceSid: string | undefined): Promise<Principal | undefined>
+  /** Costs what `principal()` costs for one who is there if it found nobody, and the other way round. */
+  evenOut(userSid: string, found: Principal | undefined): Promise<void>
   account(sid: string): Promise<Account | undefined>
   service(accountSid: string, sid: string): Promise<Service | undefined>
   /** To be called after the commit of a change. */
@@ -26,23 +29,26 @@ export interface Known {
 }
 
 const MAX_KEPT = 20_000
+const NOBODY = '0'.repeat(32)
 
 /** What a node keeps of one kind, by sid. */
 class Shelf<T extends { sid: string; revision: number }> {
   readonly #kept = new BoundedMap<string, T>(MAX_KEPT)
-  /** The look-up of each sid that may be kept when it ends. */
-  readonly #loading = new Map<string, Promise<T | undefined>>()
+  /** The look-ups of each sid of which the first to end may be kept, if it brings no older revision than this. */
+  readonly #loading = new Map<string, { atLeast: number }>()
 
   get(sid: string): T | undefined {
     return this.#kept.get(sid)
   }
 
-  /** Keeps what it finds, unless that was dropped meanwhile: it may be older than what dropped it. */
-  async load(sid: string, loading: Promise<T | undefined>): Promise<T | undefined> {
+  /** Keeps what it finds, unless that was dropped or has changed meanwhile: it may be older than what counts. */
+  async load(sid: string, found: Promise<T | undefined>): Promise<T | undefined> {
+    const loading = this.#loading.get(sid) ?? { atLeast: 0 }
     this.#loading.set(sid, loading)
     try {
-      const value = await loading
-      if (value && this.#loading.get(sid) === loading) this.#kept.set(sid, value)
+      const value = await found
+      const isCurrent = this.#loading.get(sid) === loading
+      if (isCurrent && value && value.revision >= loading.atLeast) this.#kept.set(sid, value)
       return value
     } finally {
       if (this.#loading.get(sid) === loading) this.#loading.delete(sid)
@@ -54,9 +60,13 @@ class Shelf<T extends { sid: string; revision: number }> {
     this.#loading.delete(sid)
   }
 
-  /** Drops what is of another revision than the one that counts now. */
+  /** Drops what is of another revision than the one that counts now; without one there is nothing to keep. */
   check(sid: string, revision: number | null = null): void {
-    if (this.#kept.get(sid)?.revision !== revision) this.drop(sid)
+    if (this.#kept.get(sid)?.revision === revision) return
+    this.#kept.delete(sid)
+    const loading = this.#loading.get(sid)
+    // An older answer may arrive later.
+    if (loading) loading.atLeast = Math.max(loading.atLeast, revision ?? Number.POSITIVE_INFINITY)
   }
 }
 
@@ -65,16 +75,33 @@ export function keepKnown(storage: Storage): Known {
   const accounts = new Shelf<Account>()
   const keys = new Shelf<ApiKey>()
   const services = new Shelf<Service>()
+  /** Who was found last, by kind. */
+  const found: Record<string, string> = {}
 
-  async function dropStale(userSid: string, serviceSid: string): Promise<void> {
-    const isKey = userSid.startsWith('SK')
-    const found = isKey
-      ? await readKeyRevisions(read, userSid, serviceSid)
-      : await readAccountRevisions(read, userSid, serviceSid)
-    if (isKey) keys.check(userSid, found?.key)
-    accounts.check(found?.account_sid ?? userSid, found?.account)
-    if (found?.parent_sid) accounts.check(found.parent_sid, found.parent)
-    services.check(serviceSid, found?.service)
+  /** What the requests of this turn of the loop ask for. */
+  let asked: { sids: Set<string>; answered: Promise<void> } | undefined
+
+  /** For all requests of a turn in one round trip, which costs more than all else of a log-in. */
+  async function dropStale(sids: ReadonlySet<string>): Promise<void> {
+    await turnEnd()
+    // Who comes from here on must not be told of before.
+    asked = undefined
+    const revisions = new Map((await readRevisions(read, sids)).map((row) => [row.sid, row]))
+    for (const sid of sids) {
+      const now = revisions.get(sid)
+      for (const shelf of [accounts, keys, services]) shelf.check(sid, now?.revision)
+      if (now?.owner_sid) accounts.check(now.owner_sid, now.owner)
+      if (now?.parent_sid) accounts.check(now.parent_sid, now.parent)
+    }
+  }
+
+  function askFor(...names: string[]): Promise<void> {
+    if (!asked) {
+      const sids = new Set<string>()
+      asked = { sids, answered: dropStale(sids) }
+    }
+    for (const name of names) if (isSid(name)) asked.sids.add(name)
+    return asked.answered
   }
 
   const account = async (sid: string) =>
@@ -86,17 +113,24 @@ export function keepKnown(storage: Storage): Known {
     parent: own.parentSid === null ? undefined : await account(own.parentSid),
   })
 
+  async function principal(userSid: string, serviceSid = ''): Promise<Principal | undefined> {
+    if (!isSid(userSid)) return undefined
+    if (storage.engine === 'postgres') await askFor(userSid, serviceSid)
+    if (!userSid.startsWith('SK')) {
+      const own = await account(userSid)
+      return own && withParent(own)
+    }
+    const key = keys.get(userSid) ?? (await keys.load(userSid, findAnyKey(read, userSid)))
+    const owner = key && (await account(key.accountSid))
+    return owner && withParent(owner, key)
+  }
+
   return {
-    async principal(userSid, serviceSid = '') {
-      if (!isSid(userSid)) return undefined
-      if (storage.engine === 'postgres') await dropStale(userSid, isSid(serviceSid) ? serviceSid : '')
-      if (!userSid.startsWith('SK')) {
-        const own = await account(userSid)
-        return own && withParent(own)
-      }
-      const key = keys.get(userSid) ?? (await keys.load(userSid, findAnyKey(read, userSid)))
-      const owner = key && (await account(key.accountSid))
-      return owner && withParent(owner, key)
+    principal,
+    async evenOut(userSid, principalFound) {
+      const kind = userSid.startsWith('SK') ? 'SK' : 'AC'
+      if (principalFound) found[kind] = userSid
+      await principal((!principalFound && found[kind]) || `${kind}${NOBODY}`)
     },
     async account(sid) {
       // Not the one that logged in, whose revision was asked for: on PostgreSQL another node may have changed it.

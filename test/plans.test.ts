@@ -8,6 +8,7 @@ import { sidFloor } from '../src/storage/sid.ts'
 import { Clause } from '../src/storage/storage.ts'
 import { runAllOperations } from './support/all-operations.ts'
 import { timerlessClock } from './support/clock.ts'
+import { postgresUrl } from './support/engines.ts'
 import { type TestServer, testServer } from './support/server.ts'
 
 const ROWS = 20_000
@@ -21,6 +22,7 @@ async function fillTables({ ctx, accountSid, serviceSid }: TestServer): Promise<
   const service = `case when i % 8 = 0 then '${serviceSid}' else 'VA000000000000000000000000000000' || (10 + i % 40) end`
   const slot = `cast('slot' || i as ${bytes})`
   const createdAt = `${nowMs - ROWS} + i`
+  const tenth = (prefix: string) => `'${sidFloor(prefix, 0, nowMs - ROWS)}00000000000' || (1000000 + i / 10)`
   const inserts = [
     `insert into verification (placement, sid, account_sid, service_sid, slot, recipient, channel, status, open, code_version,
         sends, checks, expires_at, created_at, updated_at)
@@ -57,6 +59,30 @@ async function fillTables({ ctx, accountSid, serviceSid }: TestServer): Promise<
     `insert into service (sid, account_sid, settings, revision, created_at, updated_at)
       select 'VA000000000000000000000000000' || (10000 + i), ${own}, '{}', 1, ${createdAt}, ${createdAt} from n
       where i <= 2000`,
+    // Ten to a service: more would be walked for its list.
+    `insert into fn_service (sid, account_sid, unique_name, friendly_name, include_credentials, ui_editable, domain_base,
+        created_at, updated_at)
+      select ${sid('ZS')}, 'AC000000000000000000000000000' || (10000 + i / 10), 'name' || i, '', 1, 0, 'base' || i, ${createdAt}, ${createdAt} from n where i <= 2000`,
+    `insert into fn_environment (sid, account_sid, service_sid, unique_name, label, revision, created_at, updated_at)
+      select ${sid('ZE')}, ${own}, ${tenth('ZS')}, 'name' || i, 'label' || i, 1, ${createdAt}, ${createdAt} from n`,
+    `insert into fn_variable (sid, account_sid, environment_sid, key, value, created_at, updated_at)
+      select ${sid('ZV')}, ${own}, ${tenth('ZE')}, 'key' || i, cast('' as ${bytes}), ${createdAt}, ${createdAt} from n`,
+    `insert into fn_resource (sid, account_sid, service_sid, kind, friendly_name, created_at, updated_at)
+      select ${sid('ZH')}, ${own}, ${tenth('ZS')}, 'function', '', ${createdAt}, ${createdAt} from n`,
+    `insert into fn_version (sid, account_sid, service_sid, resource_sid, kind, path, visibility, content_type, hash, size,
+        created_at)
+      select ${sid('ZN')}, ${own}, ${tenth('ZS')}, ${tenth('ZH')}, 'function', '/' || i, 'public', '', 'hash' || i, 0,
+        ${createdAt} from n`,
+    `insert into fn_blob (account_sid, hash, content)
+      select ${own}, 'hash' || i, cast('' as ${bytes}) from n`,
+    `insert into fn_build (sid, account_sid, service_sid, status, dependencies, runtime, created_at, updated_at)
+      select ${sid('ZB')}, ${own}, ${tenth('ZS')}, 'completed', '[]', 'node22', ${createdAt}, ${createdAt} from n`,
+    `insert into fn_build_item (account_sid, build_sid, version_sid)
+      select ${own}, ${tenth('ZB')}, ${sid('ZN')} from n`,
+    `insert into fn_deployment (sid, account_sid, service_sid, environment_sid, created_at)
+      select ${sid('ZD')}, ${own}, ${tenth('ZS')}, ${tenth('ZE')}, ${createdAt} from n`,
+    `insert into fn_log (placement, sid, account_sid, service_sid, environment_sid, request_sid, level, message, created_at)
+      select 0, ${sid('NO')}, ${own}, ${tenth('ZS')}, ${tenth('ZE')}, '', 'info', '', ${createdAt} from n`,
   ]
   const numbers = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${ROWS})`
   for (const insert of inserts) {
@@ -96,9 +122,17 @@ async function openPostgresPlanner(url: string): Promise<Planner> {
   }
 }
 
+/** On PostgreSQL only: elsewhere nobody asks for them. */
+const REVISIONS: [string, RegExp, string] = [
+  'the revisions of requests',
+  /^select a\.sid, a\.revision/,
+  'api_key_pkey',
+]
+
 /** The hot statements, and the index that has to find their rows. */
 const HOT: readonly [what: string, statement: RegExp, index: string][] = [
   ['the service of a request', /^select \* from service where sid/, 'service_pkey'],
+  ...(postgresUrl ? [REVISIONS] : []),
   ['the key of a request', /^select \* from api_key where sid = \S+$/, 'api_key_pkey'],
   ['keys', /^select \* from api_key where account_sid/, 'api_key_by_account'],
   ['create, check: by recipient', /^select \* from verification .* open = 1/, 'verification_open'],
@@ -134,6 +168,20 @@ const HOT: readonly [what: string, statement: RegExp, index: string][] = [
   ['callbacks due', / from webhook_delivery where due_at/, 'webhook_delivery_due'],
   ['a callback is recorded', /^update webhook_delivery/, 'webhook_delivery_pkey'],
   ['retention', /^delete from verification/, 'verification_pkey'],
+  [
+    'the environment of a domain',
+    /^select sid, revision from fn_environment where label/,
+    'fn_environment_by_label',
+  ],
+  ['what runs there', /^select v\.\* from fn_build_item/, 'fn_build_item_pkey'],
+  ['its variables', /^select \* from fn_variable where environment_sid/, 'fn_variable_by_(environment|key)'],
+  ['a content', /^select content from fn_blob/, 'fn_blob_pkey'],
+  [
+    'logs',
+    /^select \* from fn_log where environment_sid = \S+ and account_sid = \S+ order/,
+    'fn_log_by_environment',
+  ],
+  ['retention of logs', /^delete from fn_log/, 'fn_log_pkey'],
 ]
 
 /**

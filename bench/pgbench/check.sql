@@ -2,8 +2,12 @@
 \set n :n + 1
 \set id :base + :client_id * 1000000 + :n
 \set now :from + :n
-select a.revision as account, s.revision as service from account a
-  left join service s on s.sid = 'VAcccccccccccccccccccccccccccccccc' and s.account_sid = a.sid where a.sid = 'ACcccccccccccccccccccccccccccccccc';
+select a.sid, a.revision, null as owner_sid, null as owner, p.sid as parent_sid, p.revision as parent
+  from account a left join account p on p.sid = a.parent_sid where a.sid = any('{ACcccccccccccccccccccccccccccccccc,VAcccccccccccccccccccccccccccccccc}'::text[])
+union all select k.sid, k.revision, a.sid, a.revision, p.sid, p.revision
+  from api_key k join account a on a.sid = k.account_sid left join account p on p.sid = a.parent_sid
+  where k.sid = any('{ACcccccccccccccccccccccccccccccccc,VAcccccccccccccccccccccccccccccccc}'::text[])
+union all select s.sid, s.revision, null, null, null, null from service s where s.sid = any('{ACcccccccccccccccccccccccccccccccc,VAcccccccccccccccccccccccccccccccc}'::text[]);
 select * from verification where placement = 0 and slot = decode(md5(:id::bigint::text), 'hex') and open = 1
   and account_sid = 'ACcccccccccccccccccccccccccccccccc';
 with approved as (

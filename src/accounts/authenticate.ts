@@ -4,19 +4,16 @@ import type { Context } from '../context.ts'
 import { fail } from '../http/errors.ts'
 import { isSid } from '../storage/sid.ts'
 import { type Account, matchesAuthToken } from './accounts/account.ts'
-import { findAccount } from './accounts/store.ts'
 import type { RefusedLogin } from './audit/logins.ts'
 import type { Principal } from './authorize.ts'
 import { admits } from './ip-lists/ip-list.ts'
 import { type ApiKey, matchesSecret } from './keys/key.ts'
-import { findAnyKey } from './keys/store.ts'
 
 const BASIC = /^Basic +([A-Za-z0-9+/=]+) *$/i
 const CREDENTIALS = /^([^:]*):(.*)$/s
 
 // An unknown sid costs the same hashing as a wrong secret, so that nothing tells whether an account or key exists.
 const NOBODY = { authTokenHash: new Uint8Array(32), secondary: null }
-const NOBODY_SID = `AC${'0'.repeat(32)}`
 
 /** A credential whose secret was in a header. Changed, it is another object: what was proved ends with it. */
 interface Proof {
@@ -60,7 +57,7 @@ export async function authenticate(
   const waitSeconds = ctx.loginLimits.waitSeconds(sourceIp, user)
   if (waitSeconds > 0) {
     refused('too-many-failures')
-    await evenOut(ctx, principal)
+    await ctx.known.evenOut(user, principal)
     throw fail.tooManyRequests().after(waitSeconds)
   }
   const credential = principal?.key ?? principal?.account
@@ -69,7 +66,7 @@ export async function authenticate(
   if (!right || !principal || !credential) {
     ctx.loginLimits.failed(sourceIp, user)
     refused('credentials')
-    await evenOut(ctx, principal)
+    await ctx.known.evenOut(user, principal)
     throw fail.authenticate()
   }
   if (!isProven) proofs.set(digest, { user, credential })
@@ -85,11 +82,6 @@ export async function authenticate(
   }
   ctx.logins.accepted(principal, sourceIp)
   return principal
-}
-
-/** Who is not there was looked for in the database in vain: who is there takes as long. */
-async function evenOut({ storage }: Context, principal: Principal | undefined): Promise<void> {
-  if (principal) await (principal.key ? findAnyKey : findAccount)(storage.system.read, NOBODY_SID)
 }
 
 /** Undefined for what is not HTTP Basic. */

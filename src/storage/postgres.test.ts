@@ -84,7 +84,7 @@ if (engine) {
     const line = await makeLine(new URL(process.env.TEST_DATABASE_URL ?? ''))
     const storage = await openPostgres(line.url, { random })
     const ask = (through: Read) => through.get<{ one: number }>`select 1 as one`
-    await Promise.all([ask(storage.read), ask(storage.read), ask(storage.read)])
+    await Promise.all([ask(storage.read), ask(storage.scan), storage.write(ask)])
     line.mute()
     let scanned = 'waits'
     const failed = Promise.all([
@@ -117,6 +117,54 @@ if (engine) {
       const found = (column === 'first' ? await open() : await read()).flat()
       assert.equal(found.length, 8)
       for (const row of found) assert.ok(column in row)
+    }
+    await storage.close()
+  })
+
+  test('reads that come at once share a connection; one that fails fails alone', async () => {
+    const storage = await openItems()
+    const find = (id: number) =>
+      storage.read.get<{ n: number; pid: number }>`
+        select 6 / (id - ${id}) as n, pg_backend_pid() as pid from item where id = 2`
+    const [first, wrong, last] = await Promise.allSettled([find(1), find(2), find(-1)])
+    assert.ok(first.status === 'fulfilled' && last.status === 'fulfilled')
+    assert.deepEqual([first.value?.n, last.value?.n], [6, 2])
+    assert.equal(first.value?.pid, last.value?.pid)
+    assert.match(String(wrong.status === 'rejected' && wrong.reason), /division by zero/)
+    await storage.close()
+  })
+
+  test('each of many reads at once is answered, whatever connections there are', async () => {
+    const storage = await openItems()
+    const numbers = Array.from({ length: 500 }, (_, n) => n)
+    const read = (n: number) =>
+      storage.read.get<{ n: number }>`select hits + ${n} as n from item where id = 1`
+    const rows = await Promise.all(numbers.map(read))
+    assert.deepEqual(
+      rows.map((row) => row?.n),
+      numbers,
+    )
+    await storage.close()
+  })
+
+  test('a connection that dies fails the reads that share it, and no other', async () => {
+    const storage = await openItems()
+    const name = () => storage.read.get<{ pid: number }>`select pg_backend_pid() as pid`
+    const end = () => storage.read.get`select pg_terminate_backend(pg_backend_pid())`
+    const ended = await Promise.allSettled([end(), name()])
+    assert.deepEqual(
+      ended.map((read) => read.status === 'rejected' && isUnavailable(read.reason)),
+      [true, true],
+    )
+    assert.ok((await name())?.pid)
+    await storage.close()
+  })
+
+  test('of two that cannot be prepared each is told why', async () => {
+    const storage = await openItems()
+    const find = () => storage.read.get`select * from nowhere`
+    for (const read of await Promise.allSettled([find(), find()])) {
+      assert.match(String(read.status === 'rejected' && read.reason), /"nowhere" does not exist/)
     }
     await storage.close()
   })

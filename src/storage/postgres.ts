@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type {
   ClientConfig,
   CustomTypesConfig,
@@ -9,6 +8,7 @@ import type {
   QueryResult,
 } from 'pg'
 import type { Random } from '../clock.ts'
+import { hold, readTogether } from './postgres-reads.ts'
 import { createStatementCache, type Ready } from './statement.ts'
 import {
   type Access,
@@ -40,7 +40,9 @@ const MAX_NAMES = 1_000
 const UNAVAILABLE = /^(08|53|57|58)|^(25006|40001|40P01|55P03)$/
 /** A prepared statement would bring back other columns than it did: a migration has changed its table. */
 const STALE_PLAN = '0A000'
-const TRY_AGAIN = ['40001', '40P01', STALE_PLAN]
+/** The statement before it, which was to prepare it for both, failed. */
+const NOT_PREPARED = '26000'
+const TRY_AGAIN = ['40001', '40P01', STALE_PLAN, NOT_PREPARED]
 
 /**
  * Opens a pool on a PostgreSQL URL; `sslmode` and the like work as pg has them. Many processes may share the
@@ -99,6 +101,10 @@ export async function openPostgres(
     }
   }
 
+  const askTogether = readTogether<Ready<Statement>>(checkOut, (client, ready) =>
+    ask(client, ready, TIMEOUT_MS),
+  )
+
   async function tryOnce<T>(unit: Unit<T>, find: Find, timeoutMs: number): Promise<T> {
     const client = await checkOut()
     const tx = new UnitTx(client, find, (ready) => ask(client, ready, timeoutMs), toStorageError)
@@ -151,9 +157,9 @@ export async function openPostgres(
         return { name: newName(), text }
       },
     )
-    const readWithin = (timeoutMs: number): Read => {
+    const readBy = (ask: Ask): Read => {
       const query = (strings: TemplateStringsArray, values: Value[]) =>
-        track(() => insist(() => ask(pool, find(strings, values), timeoutMs)))
+        track(() => insist(() => ask(find(strings, values))))
       return {
         get: async (strings, ...values) => (await query(strings, values)).rows[0],
         all: async (strings, ...values) => (await query(strings, values)).rows,
@@ -164,19 +170,19 @@ export async function openPostgres(
       (unit) =>
         track(() => insist(() => tryOnce(unit, find, timeoutMs)))
     return {
-      read: readWithin(TIMEOUT_MS),
-      scan: readWithin(SCAN_TIMEOUT_MS),
+      read: readBy(askTogether),
+      fused: readBy((ready) => ask(pool, ready, TIMEOUT_MS)),
+      scan: readBy((ready) => ask(pool, ready, SCAN_TIMEOUT_MS)),
       write: writeWithin(TIMEOUT_MS),
       writeSlowly: writeWithin(MIGRATION_TIMEOUT_MS),
     }
   }
 
-  const { writeSlowly, ...system } = access(true)
+  const { writeSlowly, fused: _fused, ...system } = access(true)
   const { writeSlowly: _, ...tenant } = access(false)
   const storage: Storage = {
     ...tenant,
     engine: 'postgres',
-    fused: tenant.read,
     forUpdate: new Fragment(' for update'),
     system,
     writeSlowly,
@@ -292,13 +298,6 @@ class UnitTx implements Tx {
     hold(this.#client)
     handled(this.#client.query('begin')).catch(() => {})
   }
-}
-
-/** Puts what is sent in this turn of the loop into one packet: each costs the server, and us, a system call. */
-function hold(client: PoolClient): void {
-  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
-  stream.cork()
-  process.nextTick(() => stream.uncork())
 }
 
 /** The unit fails anyway: a statement that nobody awaited must not end the process. */

@@ -77,30 +77,27 @@ export const listAllAccounts = async (read: Read) =>
 export const listAccountSids = async (read: Read) =>
   (await read.all<{ sid: string }>`select sid from account`).map(({ sid }) => sid)
 
-/** What a node's kept account, its parent, key and service must have to be used. */
+/** What counts now of an account, a key or a service, of the key's account, and of either's parent. */
 export interface Revisions {
-  account_sid: string
-  account: number
+  sid: string
+  revision: number
+  owner_sid: string | null
+  owner: number | null
   parent_sid: string | null
   parent: number | null
-  key: number | null
-  service: number | null
 }
 
-export const readAccountRevisions = (read: Read, accountSid: string, serviceSid: string) =>
-  read.get<Revisions>`
-    select a.sid as account_sid, a.revision as account, a.parent_sid, p.revision as parent, null as key,
-      s.revision as service
-    from account a left join account p on p.sid = a.parent_sid
-    left join service s on s.sid = ${serviceSid} and s.account_sid = a.sid where a.sid = ${accountSid}`
-
-export const readKeyRevisions = (read: Read, keySid: string, serviceSid: string) =>
-  read.get<Revisions>`
-    select a.sid as account_sid, a.revision as account, a.parent_sid, p.revision as parent, k.revision as key,
-      s.revision as service
-    from api_key k join account a on a.sid = k.account_sid
-    left join account p on p.sid = a.parent_sid
-    left join service s on s.sid = ${serviceSid} and s.account_sid = a.sid where k.sid = ${keySid}`
+/** Of those that are there. For PostgreSQL: on SQLite no other node writes. */
+export function readRevisions(read: Read, sids: ReadonlySet<string>): Promise<Revisions[]> {
+  const asked = `{${[...sids]}}`
+  return read.all`
+    select a.sid, a.revision, null as owner_sid, null as owner, p.sid as parent_sid, p.revision as parent
+      from account a left join account p on p.sid = a.parent_sid where a.sid = any(${asked}::text[])
+    union all select k.sid, k.revision, a.sid, a.revision, p.sid, p.revision
+      from api_key k join account a on a.sid = k.account_sid left join account p on p.sid = a.parent_sid
+      where k.sid = any(${asked}::text[])
+    union all select s.sid, s.revision, null, null, null, null from service s where s.sid = any(${asked}::text[])`
+}
 
 export const insertAccount = (tx: Tx, a: Account) =>
   tx.run`insert into account (sid, parent_sid, friendly_name, status, kind, auth_token, auth_token_hash,
