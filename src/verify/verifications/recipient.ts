@@ -45,12 +45,14 @@ export async function parsePhone(to: string): Promise<Recipient | undefined> {
   if (!/^\+[1-9]\d{6,14}$/.test(compact)) return undefined
   const { parsePhoneNumberFromString } = await loadNumberingPlans()
   const number = parsePhoneNumberFromString(compact)
-  if (!number?.isValid()) return undefined
+  // Which numbers are valid is told by type, so that one look is enough.
+  const type = number?.getType()
+  if (!number || !type) return undefined
   const recipient: Recipient = {
     to: number.number,
     key: number.number,
     country: number.country,
-    lineType: LINE_TYPES[number.getType() ?? ''],
+    lineType: LINE_TYPES[type],
   }
   kept.set(compact, recipient)
   return recipient
