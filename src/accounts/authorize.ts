@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import type { Caller } from '../http/caller.ts'
-import { fail } from '../http/errors.ts'
+import { type ApiError, fail } from '../http/errors.ts'
 import type { Operation } from '../http/operation.ts'
 import type { Account } from './accounts/account.ts'
 import type { ApiKey } from './keys/key.ts'
@@ -15,8 +15,8 @@ export interface Principal {
 }
 
 /**
- * Throws 20006 where a standard key is not enough, 70051 where a restricted one does not allow it, and 20404 for an
- * account that is neither the credential's own nor below it.
+ * Throws 20006 where a standard key is not enough, 70051 where a restricted one does not allow it (both are counted for
+ * the audit), and 20404 for an account that is neither the credential's own nor below it.
  */
 export async function authorizeOperation(
   ctx: Context,
@@ -25,7 +25,6 @@ export async function authorizeOperation(
   op: Pick<Operation, 'permission' | 'mainOnly'>,
   accountSid: string | undefined,
 ): Promise<Caller> {
-  checkPermission(principal, op)
   const { account, key } = principal
   const caller: Caller = {
     accountSid: account.sid,
@@ -35,14 +34,22 @@ export async function authorizeOperation(
     actorType: key ? 'key' : 'account',
     sourceIp,
   }
+  const refusal = key && refusalOf(key, op)
+  if (refusal) {
+    ctx.logins.denied({ caller, permission: op.permission })
+    throw refusal
+  }
   return accountSid === undefined ? caller : actFor(ctx, caller, accountSid)
 }
 
-function checkPermission({ key }: Principal, op: Pick<Operation, 'permission' | 'mainOnly'>): void {
-  if (!key || key.kind === 'main') return
-  if (key.kind === 'restricted') {
-    if (op.mainOnly || !key.policy?.allow.includes(op.permission)) throw fail.authorizationFailed()
-  } else if (op.mainOnly) throw fail.accessDenied()
+function refusalOf(
+  { kind, policy }: ApiKey,
+  { mainOnly, permission }: Pick<Operation, 'permission' | 'mainOnly'>,
+): ApiError | undefined {
+  if (kind === 'standard' && mainOnly) return fail.accessDenied()
+  if (kind === 'restricted' && (mainOnly || !policy?.allow.includes(permission)))
+    return fail.authorizationFailed()
+  return undefined
 }
 
 /** The caller as it acts for the account itself or for one below it. Throws 20404 for any other. */

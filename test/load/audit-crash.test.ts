@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { basic, freshNumber } from '../support/server.ts'
 import { makeInstallation, type ServerProcess } from './server-process.ts'
 
 const KILLS = 3
@@ -65,4 +66,34 @@ test('after a SIGKILL each change that was told has its one event, and the chain
     const verdict = JSON.parse(await run('verify', '--json', '--head', head ?? ''))
     assert.deepEqual(verdict.problems, [])
   }
+})
+
+test('a SIGTERM loses nothing of what is counted for a minute: refused log-ins, what a key may not do, reads of codes', async (t) => {
+  const installation = await makeInstallation()
+  t.after(() => installation.remove())
+  const server = await installation.start()
+  const form = {
+    AccountSid: installation.accountSid,
+    KeyType: 'restricted',
+    Policy: '{"allow":["/twilio/verify/services/create"]}',
+  }
+  const { sid, secret } = (await server.post('/v1/Keys', form)).body
+  const to = freshNumber()
+  await server.startVerification(to)
+  for (let n = 0; n < 3; n++) {
+    assert.equal((await server.get('/v2/Services', basic(installation.accountSid, 'wrong'))).status, 401)
+    assert.equal((await server.get('/v2/Services', basic(sid, secret))).status, 403)
+    assert.equal((await server.messages(to, 10)).length, 1)
+  }
+  await server.stop('SIGTERM')
+  const restarted = await installation.start()
+  const countOf = async (type: string) => {
+    const { events } = (await restarted.get(`/v1/Events?EventType=${type}`)).body
+    return events.reduce(
+      (sum: number, event: { event_data: { count: number } }) => sum + event.event_data.count,
+      0,
+    )
+  }
+  const counts = await Promise.all(['login.refused', 'permission.denied', 'inbox.read'].map(countOf))
+  assert.deepEqual(counts, [3, 3, 3])
 })

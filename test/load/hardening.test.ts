@@ -1,13 +1,15 @@
 /** What scanners find of the server's TLS, and whether slow and huge requests keep it from serving. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { get } from 'node:http'
 import { connect } from 'node:http2'
 import { get as getHttps } from 'node:https'
+import { connect as connectSocket, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { needs } from '../sdk/exec/needs.ts'
 import { makeSelfSigned } from '../support/certificate.ts'
 import { makeTemporaryDirectory, postgresUrl } from '../support/engines.ts'
+import { freshNumber } from '../support/server.ts'
 import { type Installation, makeInstallation, type ServerProcess } from './server-process.ts'
 
 /** Standard output, whatever the status: scanners tell what they found by that. */
@@ -138,3 +140,90 @@ test('a huge body is 413, a huge header 431, and the server goes on', async () =
     await installation.remove()
   }
 })
+
+// As above.
+if (!postgresUrl)
+  describe('connections that are kept idle', { concurrency: false }, () => {
+    /** As `src/listen.ts` has it. */
+    const LIMIT = 15_000
+    const IDLE = 10_000
+    const AT_ONCE = 250
+    // This process and the server have the same limit, and need some for other things.
+    const descriptors =
+      Number(execFileSync('sh', ['-c', 'ulimit -Hn']).toString()) || Number.POSITIVE_INFINITY
+    const room = descriptors - 2_000
+    const idle: Socket[] = []
+    let installation: Installation
+    let server: ServerProcess
+    before(async () => {
+      installation = await makeInstallation({ database: 'sqlite' })
+      server = await installation.start()
+    })
+    after(async () => {
+      for (const socket of idle) socket.resetAndDestroy()
+      await installation.remove()
+    })
+
+    /** A connection that was answered once; undefined where it was refused. */
+    const open = () =>
+      new Promise<Socket | undefined>((resolve) => {
+        const socket = connectSocket(Number(new URL(server.url).port), '127.0.0.1')
+        socket.once('data', () => resolve(socket))
+        socket.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
+        socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      })
+    async function openMany(count: number): Promise<Socket[]> {
+      const opened = await Promise.all(Array.from({ length: count }, open))
+      return opened.filter((socket) => socket !== undefined)
+    }
+    const stillOpen = () => idle.filter((socket) => !socket.destroyed).length
+
+    /** Starts and checks a verification over a connection that was there before. */
+    async function verify(): Promise<void> {
+      const to = freshNumber()
+      assert.equal((await server.startVerification(to)).status, 201)
+      const [message] = await server.messages(to, 10)
+      assert.equal((await server.check(to, message?.code ?? '')).body.status, 'approved')
+    }
+
+    test('ten thousand of them do not keep it from serving, newcomers too', {
+      timeout: 120_000,
+    }, async () => {
+      const wanted = Math.min(IDLE, room)
+      while (idle.length < wanted) {
+        const opened = await openMany(AT_ONCE)
+        assert.equal(opened.length, AT_ONCE)
+        idle.push(...opened)
+      }
+      await verify()
+      const newcomers = await openMany(10)
+      assert.equal(newcomers.length, 10)
+      idle.push(...newcomers)
+      assert.equal(stillOpen(), idle.length)
+    })
+
+    test('above the limit they are refused, those that are open are served, and room that is made is given', {
+      timeout: 120_000,
+      skip: room < LIMIT && `only ${descriptors} descriptors are allowed here`,
+    }, async () => {
+      let refused = 0
+      while (refused === 0) {
+        const opened = await openMany(AT_ONCE)
+        refused = AT_ONCE - opened.length
+        idle.push(...opened)
+        assert.ok(idle.length <= LIMIT)
+      }
+      // But for what the client of this test itself has open.
+      assert.ok(idle.length > LIMIT - 10, `${idle.length} were opened`)
+      assert.equal(stillOpen(), idle.length)
+      assert.equal((await openMany(20)).length, 0)
+      await verify()
+      assert.match(server.log(), /"connections":15000.*too many connections/)
+
+      for (const socket of idle.splice(0, 100)) socket.resetAndDestroy()
+      let served = await open()
+      // The server learns of it in its own time.
+      while (!served) served = await open()
+      idle.push(served)
+    })
+  })

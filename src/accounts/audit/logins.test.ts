@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { addAccount } from '../../../test/support/account.ts'
 import { type FakeClock, fakeClock, timerlessClock } from '../../../test/support/clock.ts'
-import { basic, freshNumber, type TestServer, testServer } from '../../../test/support/server.ts'
+import { basic, type Form, freshNumber, type TestServer, testServer } from '../../../test/support/server.ts'
 import { runRecords } from '../../operations/background.ts'
 
 async function serve(t: TestContext) {
@@ -151,6 +151,61 @@ test('who reads codes is told, once a minute', async (t) => {
   const events = await eventsOf(server, 'inbox.read')
   const told = events.map((e: Record<string, unknown>) => [e.actor_sid, e.source_ip_address, e.event_data])
   assert.deepEqual(told, [[server.accountSid, '127.0.0.1', { count: 3, minute: '2026-11-20T12:00:00Z' }]])
+})
+
+test('what a key may not do is told, once a minute for each permission and address', async (t) => {
+  const { server, clock } = await serve(t)
+  const makeKey = async (form: Form) => {
+    const { sid, secret } = (await server.post('/v1/Keys', { AccountSid: server.accountSid, ...form })).body
+    return { sid, authorization: basic(sid, secret) }
+  }
+  const Policy = JSON.stringify({ allow: ['/twilio/verify/services/list'] })
+  const restricted = await makeKey({ KeyType: 'restricted', Policy })
+  const standard = await makeKey({})
+  const ask = async (key: typeof restricted, url: string, remoteAddress = '192.0.2.1') => {
+    const { authorization } = key
+    return (await server.app.inject({ url, headers: { authorization }, remoteAddress })).statusCode
+  }
+  assert.equal(await ask(restricted, '/v2/Services'), 200)
+  for (let n = 0; n < 3; n++) assert.equal(await ask(restricted, `/v2/Services/VA${'0'.repeat(32)}`), 403)
+  assert.equal(await ask(restricted, '/v2/Attempts'), 403)
+  assert.equal(await ask(restricted, '/v2/Attempts', '192.0.2.2'), 403)
+  assert.equal(await ask(standard, '/v1/Keys'), 403)
+  await runRecords(server.ctx)
+  assert.deepEqual(await eventsOf(server, 'permission.denied'), [])
+  await minutePasses(server, clock)
+  await minutePasses(server, clock)
+  const told = (await eventsOf(server, 'permission.denied')).map((e: Record<string, unknown>) => {
+    const { permission, count, minute } = e.event_data as Record<string, unknown>
+    assert.deepEqual([e.actor_type, e.resource_type, minute], ['key', 'api-key', '2026-11-20T12:00:00Z'])
+    assert.equal(e.resource_sid, e.actor_sid)
+    return `${e.actor_sid} ${e.source_ip_address} ${permission} ${count}`
+  })
+  assert.deepEqual(
+    told.sort(),
+    [
+      `${restricted.sid} 192.0.2.1 /twilio/verify/services/read 3`,
+      `${restricted.sid} 192.0.2.1 /twilio/verify/attempts/list 1`,
+      `${restricted.sid} 192.0.2.2 /twilio/verify/attempts/list 1`,
+      `${standard.sid} 192.0.2.1 /twilio/iam/api-keys/list 1`,
+    ].sort(),
+  )
+})
+
+test('a key that asks from everywhere is no more events than a thousand and its permissions', async (t) => {
+  const { server, clock } = await serve(t)
+  const key = { accountSid: server.accountSid, actorSid: `SK${'1'.repeat(32)}`, actorType: 'key' } as const
+  for (let n = 0; n < 3_000; n++) {
+    const caller = { ...key, ownAccountSid: key.accountSid, sourceIp: `10.0.${n >> 8}.${n & 255}` }
+    server.ctx.logins.denied({ caller, permission: '/twilio/verify/services/read' })
+  }
+  await minutePasses(server, clock)
+  const { system } = server.ctx.storage
+  const rows = await system.read.all<{ source_ip: string; data: string }>`
+    select source_ip, data from audit_event where event_type = 'permission.denied'`
+  assert.equal(rows.length, 1_001)
+  const [rest] = rows.filter(({ source_ip }) => source_ip === '')
+  assert.equal(JSON.parse(rest?.data ?? '').count, 2_000)
 })
 
 test('ten thousand addresses in a minute are a hundred events and one', async (t) => {

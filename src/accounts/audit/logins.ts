@@ -28,15 +28,22 @@ export interface RefusedLogin {
   actorSid?: string | undefined
 }
 
+/** A request for what the key that asked may not do. */
+export interface Denial {
+  caller: Caller
+  permission: string
+}
+
 /**
- * Log-ins, and who reads codes, as events. Who has no credentials cannot make the server write at will: refusals are
- * counted here and become one event per subscriber, account and minute, as do reads of the inbox. Of too many of them the
- * address is no longer told, but account and reason are. Of successful log-ins
- * the first a day per address (of IPv6: per /64) and credential is an event.
+ * Log-ins, what keys were denied, and who reads codes, as events. Nobody can make the server write at will: refusals are
+ * counted here and become one event per subscriber, account and minute, as do reads of the inbox; denials become one
+ * per subscriber, key, permission and minute. Of too many of them the address is no longer told, but the rest is. Of
+ * successful log-ins the first a day per address (of IPv6: per /64) and credential is an event.
  */
 export interface Logins {
   refused(refusal: RefusedLogin): void
   accepted(principal: Principal, sourceIp: string): void
+  denied(denial: Denial): void
   /** Codes were shown. */
   codesRead(caller: Caller): void
   /** Writes new log-ins, and the counts of minutes that are over; of all minutes with `all`. */
@@ -58,6 +65,11 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
   const readers = tallyMinutes<Caller>(clock, MAX_OWNERS, {
     keyOf: ({ sourceIp, actorSid, accountSid }) => `${sourceIp} ${actorSid} ${accountSid}`,
     coarse: (caller) => ({ ...caller, sourceIp: '' }),
+  })
+  const denials = tallyMinutes<Denial>(clock, MAX_OWNERS, {
+    keyOf: ({ caller, permission }) =>
+      `${caller.sourceIp && subscriberOf(caller.sourceIp)} ${caller.actorSid} ${permission}`,
+    coarse: ({ caller, permission }) => ({ caller: { ...caller, sourceIp: '' }, permission }),
   })
   let seen = new Set<string>()
   let today = 0
@@ -138,15 +150,29 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
     readers.drop(over)
   }
 
+  async function writeDenials(ctx: Context, over: readonly Tally<Denial>[]): Promise<void> {
+    await storage.system.write((tx) =>
+      Promise.all(
+        over.map(({ what: { caller, permission }, minuteMs, count }) => {
+          const data = { permission, count, minute: isoSeconds(minuteMs) }
+          return audit(ctx, tx, caller, changeOf('permission.denied', caller.actorSid, data))
+        }),
+      ),
+    )
+    denials.drop(over)
+  }
+
   async function write(all: boolean): Promise<void> {
     const refused = [...strangers.list(all), ...owners.list(all)]
     const read = readers.list(all)
+    const denied = denials.list(all)
     // All of them at the end; else a bite, so that no unit of work keeps others waiting.
     do {
       if (arrivals.length > 0) await writeArrivals(context())
     } while (all && arrivals.length > 0)
     if (refused.length > 0) await writeRefusals(context(), refused)
     if (read.length > 0) await writeReaders(context(), read)
+    if (denied.length > 0) await writeDenials(context(), denied)
   }
 
   return {
@@ -155,6 +181,7 @@ export function keepLogins({ clock, storage }: Ground, context: () => Context): 
         refusal,
       ),
     accepted,
+    denied: (denial) => denials.add(denial),
     codesRead: (caller) => readers.add(caller),
     flush({ all = false } = {}) {
       // One at a time: what is being written is still counted as waiting.

@@ -30,7 +30,7 @@ const MAX_KEYS = 1_000
 const hashSecret = (secret: string) => hash('sha256', secret, 'buffer')
 
 /** Constant in time, whatever is given. */
-export const matchesSecret = (key: ApiKey, secret: string) =>
+export const matchesSecret = (key: Pick<ApiKey, 'secretHash'>, secret: string) =>
   timingSafeEqual(hashSecret(secret), key.secretHash)
 
 export interface KeyInput {

@@ -372,6 +372,24 @@ describe('verifications', () => {
     )
   })
 
+  test('a code is good for its own recipient and its own verification only', async () => {
+    const form = { FriendlyName: 'Own codes', CustomCodeEnabled: true }
+    const service = `/v2/Services/${(await server.post('/v2/Services', form)).body.sid}`
+    const start = async (To: string, CustomCode: string) =>
+      (await server.post(`${service}/Verifications`, { To, Channel: 'sms', CustomCode })).body.sid
+    const check = async (target: { To: string } | { VerificationSid: string }, Code: string) =>
+      (await server.post(`${service}/VerificationCheck`, { ...target, Code })).body.status
+    const [one, other] = [freshNumber(), freshNumber()]
+    const sid = await start(one, '111111')
+    await start(other, '222222')
+    assert.equal(await check({ To: other }, '111111'), 'pending')
+    await server.post(`${service}/Verifications/${sid}`, { Status: 'canceled' })
+    await start(one, '333333')
+    assert.equal(await check({ To: one }, '111111'), 'pending')
+    assert.equal(await check({ VerificationSid: sid }, '111111'), 404)
+    assert.equal(await check({ To: one }, '333333'), 'approved')
+  })
+
   test('a deleted service takes its verifications along', async () => {
     const { sid } = (await server.post('/v2/Services', { FriendlyName: 'Gone soon' })).body
     const to = freshNumber()
