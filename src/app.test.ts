@@ -111,7 +111,6 @@ describe('the HTTP server', () => {
       '/v2',
       '/v2/Nothing',
       '/v2/services',
-      '/v1/Services',
       '/v1/AuthTokens',
       '/2010-04-01/Nothing',
       '/_control/credentials',

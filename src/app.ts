@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { type Http2ServerRequest, constants as http2 } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, {
@@ -21,16 +22,30 @@ import { triggerOperations } from './accounts/usage/triggers/routes.ts'
 import { networkSet, sourceAddress } from './addresses.ts'
 import type { Context } from './context.ts'
 import { deliveryOperations } from './delivery/routes.ts'
+import { buildOperations } from './functions/builds/routes.ts'
+import { deploymentOperations } from './functions/deployments/routes.ts'
+import { environmentOperations } from './functions/environments/routes.ts'
+import { callOf, hostHeader, labelOf } from './functions/hosts.ts'
+import { logOperations } from './functions/logs/routes.ts'
+import { resourceOperations } from './functions/resources/routes.ts'
+import { answerFunction } from './functions/router.ts'
+import { functionServiceOperations } from './functions/services/routes.ts'
+import { variableOperations } from './functions/variables/routes.ts'
+import { versionOperations } from './functions/versions/routes.ts'
+import { answerBrokenRequest, answerError, answerUnrouted, newRequestId } from './http/answer-error.ts'
 import type { Caller } from './http/caller.ts'
-import { ApiError, errorBody, fail } from './http/errors.ts'
+import { fail } from './http/errors.ts'
 import { parseForm } from './http/form.ts'
+import { parseMultipart, type Upload } from './http/multipart.ts'
 import { type Operation, registerOperations } from './http/operation.ts'
 import { productOf, type Urls, urlsOf } from './http/urls.ts'
 import { inboxOperations } from './inbox/routes.ts'
+import { inboundOperations } from './messaging/inbound/routes.ts'
+import { incomingPhoneNumberOperations } from './messaging/incoming-phone-numbers/routes.ts'
+import { messageOperations } from './messaging/messages/routes.ts'
 import { CONTROL_PATH, registerControl } from './operations/control.ts'
 import { registerHealth } from './operations/health.ts'
 import { canonicalSid } from './storage/sid.ts'
-import { StorageUnavailable } from './storage/storage.ts'
 import { type Tls, tlsOptions } from './tls.ts'
 import { attemptOperations } from './verify/attempts/routes.ts'
 import { checkOperations } from './verify/checks/routes.ts'
@@ -44,6 +59,14 @@ declare module 'fastify' {
     /** Of the client, where only trusted proxies are between. */
     sourceIp: string
     startedAtMs: number
+    /** What of Functions it is for, where it is: sids, for the log. */
+    visited?: Record<string, string>
+    /** What was uploaded, where the operation takes that. */
+    file?: Upload | undefined
+  }
+  interface FastifyContextConfig {
+    /** The part of a multipart form that is a file. */
+    fileName?: string
   }
 }
 
@@ -64,11 +87,23 @@ export const operations: readonly Operation[] = [
   ...alertOperations,
   ...usageOperations,
   ...triggerOperations,
+  ...incomingPhoneNumberOperations,
+  ...messageOperations,
+  ...inboundOperations,
+  ...functionServiceOperations,
+  ...environmentOperations,
+  ...variableOperations,
+  ...resourceOperations,
+  ...versionOperations,
+  ...buildOperations,
+  ...deploymentOperations,
+  ...logOperations,
 ]
 
 /** Operations of the real API that are not built yet: 404 as for any unknown path, but saying so. */
 const NOT_BUILT = [
   /^\/v2\/(Templates|SafeList|Forms)(\/|$)/,
+  /^\/2010-04-01\/Accounts\/[^/]+\/Messages\/[^/]+\/(Media|Feedback)(\/|$)/,
   /^\/2010-04-01\/Accounts\/[^/]+\/(Balance|Usage\/Records\/[^/]+)$/,
   /^\/v2\/Services\/[^/]+\/(RateLimits|MessagingConfigurations|Webhooks|Entities|AccessTokens|Passkeys)(\/|$)/,
 ]
@@ -80,11 +115,16 @@ const PRODUCT_PATHS: Record<string, RegExp> = {
   accounts: /^\/v1\/AuthTokens\//,
   iam: /^\/v1\/Keys(\/|$)/,
   monitor: /^\/v1\/(Events|Alerts)(\/|$)/,
+  serverless: /^\/v1\/Services(\/|$)/,
+  'serverless-upload': /^\/v1\/Services\/[^/]+\/(Functions|Assets)\/[^/]+\/Versions$/,
 }
 
 /** The paths of the 2010-04-01 API end in `.json`; the rooms need not know. */
-const withoutJson = (url: string) =>
-  url.startsWith('/2010-04-01/') ? url.replace(/\.json(?=$|\?)/, '') : url
+function withoutJson({ config }: Context, request: IncomingMessage): string {
+  const { url = '' } = request
+  const isOurs = url.startsWith('/2010-04-01/') && labelOf(config, hostHeader(request)) === undefined
+  return isOurs ? url.replace(/\.json(?=$|\?)/, '') : url
+}
 
 const isOpen = ({ config }: Context, path: string) =>
   path === '/healthz' ||
@@ -112,7 +152,7 @@ export function buildApp(
     // What anybody else says in X-Forwarded-* is a lie.
     trustProxy: ctx.config.trustedProxies.length > 0 && ((address: string) => trusted.has(address)),
     bodyLimit: BODY_LIMIT,
-    rewriteUrl: ({ url = '' }: { url?: string }) => withoutJson(url),
+    rewriteUrl: (request: IncomingMessage) => withoutJson(ctx, request),
     genReqId: () => newRequestId(ctx),
     // No longer part of a path passes the limit of the headers.
     routerOptions: { maxParamLength: 16 * 1024 },
@@ -126,7 +166,7 @@ export function buildApp(
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) =>
       answerBrokenRequest(ctx, error, socket),
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
-      answerUnrouted(ctx, error, request, reply),
+      isForFunction(ctx, request, reply) || answerUnrouted(ctx, error, request, reply),
     ...(tls && {
       http2: true,
       https: { ...tlsOptions(tls), ...LIMITS, allowHTTP1: true, handshakeTimeout: LIMITS.headersTimeout },
@@ -145,6 +185,17 @@ export function buildApp(
       }
     },
   )
+  app.addContentTypeParser('multipart/form-data', { parseAs: 'buffer' }, (request, body, done) => {
+    const { fileName } = request.routeOptions.config
+    if (fileName === undefined) return done(null, {})
+    try {
+      const { form, file } = parseMultipart(body as Buffer, request.headers['content-type'] ?? '', fileName)
+      request.file = file
+      done(null, form)
+    } catch (error) {
+      done(error as Error)
+    }
+  })
   // A body of another type has no parameters: they are missing, as on the real API.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null, {}))
 
@@ -153,12 +204,10 @@ export function buildApp(
     underWay++
     request.startedAtMs = ctx.clock.now()
     if (request.raw.httpVersionMajor === 2) limitStream(ctx, request.raw as unknown as Http2ServerRequest)
-    // HTTP/2 has its authority where HTTP/1.1 has its host.
-    const host = request.headers.host ?? String(request.headers[':authority'] ?? '')
+    const host = hostHeader(request)
     request.sourceIp = sourceAddress(request.ip, request.raw.socket.remoteAddress ?? '')
-    // By the socket, not by the setting: the local door of a server with TLS has none.
-    const isSecure = request.protocol === 'https' || ctx.config.tlsTerminatedByProxy
-    request.urls = urlsOf(host, isSecure, ctx.config.publicUrl)
+    if (isForFunction(ctx, request, reply)) return
+    request.urls = urlsOf(host, isSecure(ctx, request), ctx.config.publicUrl)
     reply.header('twilio-request-id', request.id)
     reply.header('twilio-concurrent-requests', underWay)
     if (tls) reply.header('strict-transport-security', 'max-age=31536000')
@@ -198,6 +247,7 @@ export function buildApp(
         method: request.method,
         // The pattern, not the path: that may hold a recipient.
         route: request.routeOptions.url,
+        ...request.visited,
         ...((request.params as object | undefined) && sidsOf(request.params as Record<string, string>)),
         status,
         ms: ctx.clock.now() - request.startedAtMs,
@@ -220,7 +270,23 @@ export function buildApp(
     throw isKnown ? fail.notBuilt(resourceOf(path)) : fail.notFound(resourceOf(path))
   })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(ctx, error, request, reply))
+  ctx.functions.egress.answerBy(app.routing)
   return app
+}
+
+/** By the socket, not by the setting: the local door of a server with TLS has none. */
+const isSecure = ({ config }: Context, { protocol }: FastifyRequest) =>
+  protocol === 'https' || config.tlsTerminatedByProxy
+
+/** Takes the request if so. Nothing of the API's follows then: no log-in, no header, no limit. */
+function isForFunction(ctx: Context, request: FastifyRequest, reply: FastifyReply): boolean {
+  const call = callOf(ctx.config, request.raw, isSecure(ctx, request))
+  if (!call) return false
+  reply.hijack()
+  const visited: Record<string, string> = {}
+  request.visited = visited
+  void answerFunction(ctx, call, request.id, request.raw, reply.raw, (sids) => Object.assign(visited, sids))
+  return true
 }
 
 function noCompiler(): never {
@@ -239,8 +305,6 @@ const asVisitor = async ({ sourceIp }: FastifyRequest): Promise<Caller> => ({
 function logIn(ctx: Context, { headers, sourceIp, params }: FastifyRequest): Promise<Principal> {
   return authenticate(ctx, headers.authorization, sourceIp, (params as Record<string, string>).ServiceSid)
 }
-
-const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`
 
 const pathOf = (url: string) => {
   const query = url.indexOf('?')
@@ -273,51 +337,4 @@ function allowOrigins(reply: FastifyReply): void {
     'access-control-allow-headers': 'Authorization, Content-Type, Accept',
     'access-control-expose-headers': 'Twilio-Request-Id, Twilio-Concurrent-Requests',
   })
-}
-
-function answerError(ctx: Context, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  const answer = toApiError(error)
-  if (answer.status >= 500) ctx.log.error({ request_id: request.id, err: error }, 'request failed')
-  if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds)
-  if (answer.status === 401) reply.header('www-authenticate', 'Basic realm="Twilio API"')
-  return reply
-    .code(answer.status)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(errorBody(answer)))
-}
-
-function toApiError(error: FastifyError): ApiError {
-  if (error instanceof ApiError) return error
-  if (error instanceof StorageUnavailable) return fail.unavailable()
-  if (error.statusCode === 413) return fail.bodyTooLarge()
-  if (error.statusCode !== undefined && error.statusCode < 500)
-    return fail.invalidRequest('Malformed request')
-  return fail.internal()
-}
-
-/** For a path that is broken percent-encoding: no hook has run. */
-function answerUnrouted(ctx: Context, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  reply.header('twilio-request-id', request.id)
-  answerError(ctx, error, request, reply)
-  ctx.log.info({ request_id: request.id, method: request.method, status: reply.statusCode }, 'request')
-}
-
-/** For what never became a request: the answer is written to the bare socket. */
-function answerBrokenRequest(ctx: Context, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return
-  const answer =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? fail.headersTooLarge()
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? fail.requestTimeout()
-        : fail.invalidRequest('Malformed request')
-  const id = newRequestId(ctx)
-  ctx.log.info({ request_id: id, status: answer.status }, 'request')
-  const body = JSON.stringify(errorBody(answer))
-  socket.end(
-    `HTTP/1.1 ${answer.status} ${answer.status === 400 ? 'Bad Request' : answer.message}\r\n` +
-      `twilio-request-id: ${id}\r\n` +
-      `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `connection: close\r\n\r\n${body}`,
-  )
 }

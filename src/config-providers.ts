@@ -17,6 +17,9 @@ type ProviderKind = ProviderConfig['kind']
 export type Providers = Readonly<Record<string, ProviderConfig>>
 export type Channels = Readonly<Record<Channel, readonly string[]>>
 
+/** The numbers by which people write, each with the providers that carry what is sent from it, in order. */
+export type Numbers = Readonly<Record<string, readonly string[]>>
+
 /** Reads a file's text; `where` names the key that asked for it. */
 export type ReadNamed = (where: string, path: string) => Promise<string>
 
@@ -218,4 +221,30 @@ function readOrder(channel: Channel, order: unknown, providers: Providers, file:
     if (ids.indexOf(id) !== index) throw new ConfigError(`${where} names ${id} twice: keep one`)
   }
   return ids
+}
+
+/**
+ * Which numbers accounts may take: `+15017122661: main`, or a list of providers. They have to be among those of the
+ * channel `sms`. Throws ConfigError.
+ */
+export function readNumbers(source: unknown, { sms }: Channels, file: string): Numbers {
+  if (source === undefined) return {}
+  if (!isTree(source)) {
+    throw new ConfigError(`numbers in ${file} must map numbers to providers, like "+15017122661": main`)
+  }
+  return Object.fromEntries(
+    Object.entries(source).map(([number, given]) => {
+      const where = `numbers.${number} in ${file}`
+      if (!/^\+[1-9]\d{6,14}$/.test(number)) {
+        throw new ConfigError(`${quote(number)} in numbers of ${file}: must be a number like +15017122661`)
+      }
+      const ids = (Array.isArray(given) ? given : [given]).map(String)
+      const unknown = ids.find((id) => !sms.includes(id))
+      if (ids.length === 0 || unknown !== undefined) {
+        const known = sms.join(', ') || 'none: name one in channels'
+        throw new ConfigError(`${where} is ${quote(given)}: must be among the providers of sms (${known})`)
+      }
+      return [number, ids]
+    }),
+  )
 }

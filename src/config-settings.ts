@@ -1,6 +1,8 @@
 import {
   boolean,
   choice,
+  destination,
+  domain,
   host,
   integer,
   type Kind,
@@ -173,6 +175,55 @@ export const SETTINGS = {
     fallback: '24',
     unit: 'hours',
     about: 'How long messages in the inbox are kept.',
+  },
+  functionsDomain: {
+    key: 'functions_domain',
+    env: 'COUNTERSIGN_FUNCTIONS_DOMAIN',
+    kind: domain,
+    fallback: 'localhost',
+    about:
+      "The domain that Functions are reached below, with its port where it has one: [functions](functions.md). `localhost` has the server's own port.",
+  },
+  functionsPathForm: {
+    key: 'functions_path_form',
+    env: 'COUNTERSIGN_FUNCTIONS_PATH_FORM',
+    kind: boolean,
+    fallback: 'false',
+    about:
+      'Whether Functions answer below `/_functions/<label>/` as well, for where there is no domain for them.',
+  },
+  functionsLogRetentionDays: {
+    key: 'functions_log_retention_days',
+    env: 'COUNTERSIGN_FUNCTIONS_LOG_RETENTION_DAYS',
+    kind: integer(1, 3650),
+    fallback: '7',
+    unit: 'days',
+    about: 'How long what Functions log is kept.',
+  },
+  functionsEgress: {
+    key: 'functions_egress',
+    env: 'COUNTERSIGN_FUNCTIONS_EGRESS',
+    kind: list(
+      destination,
+      'none, all, or host names, names like *.example.com and networks, between commas',
+    ),
+    fallback: 'all',
+    about: 'Where Functions may connect to: `all` is the public internet. The local API is always reached.',
+  },
+  functionsIsolation: {
+    key: 'functions_isolation',
+    env: 'COUNTERSIGN_FUNCTIONS_ISOLATION',
+    kind: choice('required', 'best'),
+    about:
+      'Whether Functions run where the machine allows no [wall](functions.md#isolation) around them. Without it: `best` on loopback, else `required`.',
+  },
+  functionsMemoryMb: {
+    key: 'functions_memory_mb',
+    env: 'COUNTERSIGN_FUNCTIONS_MEMORY_MB',
+    kind: integer(128, 1_048_576),
+    fallback: '1024',
+    unit: 'MB',
+    about: 'What all processes that run Functions may use together: [functions](functions.md#limits).',
   },
   logLevel: {
     key: 'log_level',

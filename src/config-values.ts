@@ -58,6 +58,22 @@ export const network: Kind<string> = {
   parse: (text) => (parseNetwork(text) ? text : undefined),
 }
 
+/** A host name in lower case, with a port where one is given. */
+export const domain: Kind<string> = {
+  expects: 'a domain like functions.example.com, with a port where it has one',
+  parse: (text) => (DOMAIN.test(text) ? text.toLowerCase() : undefined),
+}
+
+const DOMAIN = /^[a-z\d]([a-z\d.-]*[a-z\d])?(:\d{1,5})?$/i
+
+/** A host name, all below one (`*.example.com`), an address or a network, in lower case. */
+export const destination: Kind<string> = {
+  expects: 'a host name, one like *.example.com, an IP address, or a network like 10.0.0.0/8',
+  parse: (text) => (DESTINATION.test(text) || parseNetwork(text) ? text.toLowerCase() : undefined),
+}
+
+const DESTINATION = /^(\*\.)?[a-z\d]([a-z\d.-]*[a-z\d])?$/i
+
 export function matching(pattern: RegExp, expects: string): Kind<string> {
   return { expects, parse: (text) => (pattern.test(text) ? text : undefined) }
 }

@@ -5,6 +5,7 @@ import { suite, test } from 'node:test'
 import { format, inspect } from 'node:util'
 import { describeSettings, isLoopback, loadConfig } from './config.ts'
 import { ConfigError } from './config-values.ts'
+import { Secret } from './secret.ts'
 
 const sid = `AC${'0'.repeat(32)}`
 const token = 'deadbeefdeadbeefdeadbeefdeadbeef'
@@ -66,11 +67,46 @@ suite('values', () => {
       codeTtlSeconds: 600,
       customFriendlyName: true,
       verificationRetentionDays: 30,
+      functionsDomain: 'localhost',
+      functionsPathForm: false,
+      functionsEgress: ['all'],
+      functionsLogRetentionDays: 7,
+      functionsMemoryMb: 1024,
       inboxRetentionHours: 24,
+      functionsIsolation: undefined,
+      npmEnvironment: new Secret({}),
       logLevel: 'info',
       providers: {},
       channels: { sms: ['inbox'], call: ['inbox'], email: ['inbox'], whatsapp: ['inbox'] },
     })
+  })
+
+  test('Functions: a domain with its port, and where they may connect to', async () => {
+    const config = await load({
+      COUNTERSIGN_FUNCTIONS_DOMAIN: 'Fn.Example.com:8443',
+      COUNTERSIGN_FUNCTIONS_EGRESS: 'API.example.com, *.example.org 10.0.0.0/8 ::1',
+    })
+    assert.equal(config.functionsDomain, 'fn.example.com:8443')
+    assert.deepEqual(config.functionsEgress, ['api.example.com', '*.example.org', '10.0.0.0/8', '::1'])
+    await refused(
+      load({ COUNTERSIGN_FUNCTIONS_DOMAIN: 'https://fn.example.com' }),
+      /^COUNTERSIGN_FUNCTIONS_DOMAIN is "https:\/\/fn\.example\.com": must be a domain like/,
+    )
+    await refused(
+      load({ COUNTERSIGN_FUNCTIONS_EGRESS: 'https://api.example.com' }),
+      /^COUNTERSIGN_FUNCTIONS_EGRESS is "https:\/\/api\.example\.com": must be none, all, or host names/,
+    )
+  })
+
+  test('npm gets what it needs of the environment, and it is not shown', async () => {
+    const env = {
+      PATH: '/usr/bin',
+      HTTPS_PROXY: 'http://user:hunter2@proxy.example:3128',
+      npm_config_registry: 'https://npm.example',
+    }
+    const config = await load({ ...env, HOME: '/root', COUNTERSIGN_MASTER_KEY: key, no_proxy: '' })
+    assert.deepEqual(config.npmEnvironment.reveal(), env)
+    assert.ok(!inspect(config).includes('hunter2'))
   })
 
   test('the environment wins over the file, which wins over the default', async () => {

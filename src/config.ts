@@ -3,13 +3,16 @@ import { resolve } from 'node:path'
 import { type ReadFile, readSettings, readText, type Tree } from './config-file.ts'
 import {
   type Channels,
+  type Numbers,
   type Providers,
   type ReadNamed,
   readChannels,
+  readNumbers,
   readProviders,
 } from './config-providers.ts'
 import { SETTINGS, type Setting } from './config-settings.ts'
 import { ConfigError, type Kind, PREFIX, quote, suggest } from './config-values.ts'
+import { Secret } from './secret.ts'
 
 const CONFIG_FILE = `${PREFIX}CONFIG`
 const ALL_SETTINGS = 'docs/configuration.md has all there are'
@@ -25,10 +28,14 @@ type Settings = { readonly [Name in keyof typeof SETTINGS]: Value<(typeof SETTIN
 export interface Config extends Settings {
   /** Where the master keys come from a file: they may change while the server runs. */
   readonly masterKeyFile: string | undefined
+  /** What npm is given of the environment: where it lies, its own settings, proxies. These may hold passwords. */
+  readonly npmEnvironment: Secret<Readonly<Record<string, string>>>
   /** By name, without the built-in `inbox`. */
   readonly providers: Providers
   /** The providers of each channel in the order they are tried; `inbox` may be among them. */
   readonly channels: Channels
+  /** By E.164: those that accounts may take. */
+  readonly numbers: Numbers
 }
 
 /**
@@ -42,6 +49,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string, readFile: 
   const {
     providers: providerTree,
     channels: channelTree,
+    numbers: numberTree,
     ...tree
   } = await readSettings(fileName, resolve(cwd, fileName), env[CONFIG_FILE] && CONFIG_FILE, readFile)
   refuseUnknownKeys(tree, fileName)
@@ -63,16 +71,32 @@ export async function loadConfig(env: NodeJS.ProcessEnv, cwd: string, readFile: 
 
   const providers = providerTree === undefined ? {} : await readProviders(providerTree, fileName, read)
   const channels = readChannels(channelTree, providers, isLoopback(settings.host), fileName)
+  const numbers = readNumbers(numberTree, channels, fileName)
   const keyFile = env.COUNTERSIGN_MASTER_KEY
     ? undefined
     : env.COUNTERSIGN_MASTER_KEY_FILE || tree.master_key_file
   const masterKeyFile = keyFile ? resolve(cwd, String(keyFile)) : undefined
-  return { ...settings, masterKeyFile, providers, channels }
+  return {
+    ...settings,
+    masterKeyFile,
+    npmEnvironment: new Secret(pickForNpm(env)),
+    providers,
+    channels,
+    numbers,
+  }
 }
 
 /** Whether only this machine can reach what listens on `host`. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
+}
+
+/** Names count in any case, as they do to npm. */
+function pickForNpm(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = /^(PATH|NODE_EXTRA_CA_CERTS|(https?|all|no)_proxy|npm_config_.+)$/i
+  const picked: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) if (value && names.test(name)) picked[name] = value
+  return picked
 }
 
 /** The settings as rows of a table, for the documents. */
@@ -142,7 +166,7 @@ function refuseUnknownKeys(tree: Tree, file: string) {
   const unknown = Object.keys(tree).find((key) => !keys.includes(key))
   if (unknown === undefined) return
   throw new ConfigError(
-    `${quote(unknown)} in ${file} is not a setting${suggest(unknown, [...keys, 'providers', 'channels'])}; ${ALL_SETTINGS}`,
+    `${quote(unknown)} in ${file} is not a setting${suggest(unknown, [...keys, 'providers', 'channels', 'numbers'])}; ${ALL_SETTINGS}`,
   )
 }
 

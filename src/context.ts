@@ -12,14 +12,17 @@ import { closeInTurn } from './close.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { planRoutes } from './delivery/choose.ts'
-import type { Provider } from './delivery/provider.ts'
+import type { Incoming, Provider, Receipt } from './delivery/provider.ts'
 import { openProviders } from './delivery/providers/open.ts'
 import { DeliveryQueue } from './delivery/queue.ts'
 import { type Rates, readRates } from './delivery/rates.ts'
 import { recordReceipt } from './delivery/receipts.ts'
+import { type Functions, openFunctions } from './functions/functions.ts'
 import { type Inbox, openInbox } from './inbox/inbox.ts'
 import { type Known, keepKnown } from './known.ts'
 import type { Log } from './log.ts'
+import { receiveMessage } from './messaging/inbound/receive.ts'
+import { type Messaging, openMessaging } from './messaging/messaging.ts'
 import { openServingNode, type ServingNode } from './operations/serving-node.ts'
 import { openInstallation } from './storage/installation.ts'
 import { migrate } from './storage/migrate.ts'
@@ -50,6 +53,8 @@ export interface Context {
   delivery: DeliveryQueue
   rates: Rates
   webhooks: WebhookQueue
+  messaging: Messaging
+  functions: Functions
   /** Keyed hash (32 bytes): stands for recipients in indexes. */
   hash(...parts: string[]): Buffer
   placements: number
@@ -161,7 +166,8 @@ export async function openContext(
       clock,
       random,
       log,
-      receipt: (receipt: Parameters<typeof recordReceipt>[1]) => recordReceipt(context, receipt),
+      receipt: (receipt: Receipt) => recordReceipt(context, receipt),
+      incoming: (message: Incoming) => receiveMessage(context, message),
     }
     const providers = await openProviders(config, inbox, world)
     const context: Context = Object.assign(base, {
@@ -174,9 +180,14 @@ export async function openContext(
       delivery: undefined as unknown as DeliveryQueue,
       node: undefined as unknown as ServingNode,
       webhooks: undefined as unknown as WebhookQueue,
+      messaging: undefined as unknown as Messaging,
+      functions: undefined as unknown as Functions,
     })
-    context.delivery = new DeliveryQueue(context, planRoutes(config, providers, clock))
+    const routes = planRoutes(config, providers, clock)
+    context.delivery = new DeliveryQueue(context, routes)
+    context.messaging = openMessaging(context, routes.get('sms') ?? [])
     context.webhooks = new WebhookQueue(context, mayCallLoopback(config))
+    context.functions = openFunctions(context)
     context.node = openServingNode(context, reloadKeys)
     return context
   } catch (error) {
@@ -193,10 +204,14 @@ export async function closeContext(ctx: Context, { seal = true } = {}): Promise<
   const { delivery, webhooks, providers, logins, alerts, callCounts } = ctx
   await closeInTurn(ctx.log, [
     [() => ctx.node.close()],
+    // Its answers come from Functions.
+    [() => ctx.messaging.close()],
+    [() => ctx.functions.close()],
     [() => delivery.close(), () => webhooks.close()],
     [...providers.values()].map((provider) => () => provider.close()),
-    // Of the last seconds.
-    [() => logins.flush({ all: true }), () => alerts.flush({ all: true }), () => callCounts.flush()],
+    // Of the last seconds. Refused log-ins raise alerts.
+    [() => logins.flush({ all: true }), () => callCounts.flush()],
+    [() => alerts.flush({ all: true })],
     seal ? [() => sealAudit(ctx, { all: true })] : [],
     [() => ctx.storage.close()],
   ])

@@ -5,15 +5,16 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
-import { destination, pino } from 'pino'
+import { pino } from 'pino'
 import { ensureFirstAccount } from './accounts/accounts/account.ts'
 import { buildApp } from './app.ts'
 import { type Closer, closeInTurn } from './close.ts'
 import { type Config, isLoopback } from './config.ts'
-import { closeContext, openContext } from './context.ts'
+import { type Context, closeContext, openContext } from './context.ts'
 import type { RunningServer } from './intercept/environment.ts'
 import { listen } from './listen.ts'
 import type { Log } from './log.ts'
+import { openLogLines } from './log-lines.ts'
 import { startBackground } from './operations/background.ts'
 import { readFirstCredentials } from './operations/credentials.ts'
 import { readTls, watchTls } from './tls.ts'
@@ -32,6 +33,8 @@ export interface StartedServer extends RunningServer {
   madeKey: boolean
   /** Where the whole world reaches it. `url` is where this machine does. */
   publicUrl: string
+  /** What keeps Functions away from the rest of this machine. */
+  wall: string
   /** Takes up certificates and master keys that changed, without waiting for its next look. */
   reload(): Promise<void>
 }
@@ -53,12 +56,15 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     const app = buildApp(ctx, { tls, controlSecret: secret })
     // Before the first request: on SQLite it frees all leases, and none of them may be in use.
     await ctx.delivery.start()
+    await ctx.messaging.start()
     ctx.webhooks.start()
     closers.unshift([startBackground(ctx)])
     let local: Server | undefined
     // Together: requests of the local door end as those of the main one do, once that closes.
     closers.unshift([() => app.close(), () => local && closeDoor(local)])
-    await listen(app, config)
+    await listen(app, ctx)
+    // Takes longer than the first answer should wait.
+    void ctx.functions.start()
     const certificate = tls && watchTls(app.server as unknown as TlsServer, tls, ctx)
     if (certificate) closers.unshift([certificate.close])
     const publicUrl = addressOf(app.server, tls !== undefined, nameOf(config.host))
@@ -76,6 +82,7 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
       publicUrl: config.publicUrl ?? publicUrl,
       madeToken: created && config.authToken === undefined,
       madeKey: ctx.madeKey,
+      wall: await tellWall(ctx),
       async reload() {
         await certificate?.reload()
         await ctx.node.renew()
@@ -88,6 +95,13 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
   }
 }
 
+const tellWall = ({ functions }: Context) =>
+  functions.wall().then(
+    ({ refusal, describe }) => refusal ?? describe(),
+    // Verifications go on without Functions; who starts those finds it in the log.
+    () => 'cannot run: the log says why',
+  )
+
 /** Where the server of a data directory says that it is. One that was killed leaves its file behind. */
 export async function readServerFile(dataDir: string): Promise<{ url: string; secret: string } | undefined> {
   try {
@@ -99,7 +113,7 @@ export async function readServerFile(dataDir: string): Promise<{ url: string; se
 
 /**
  * One JSON line an event, on standard error: standard output is for what a person asked for. Written four times a
- * second, or by 4 KB, and at the end.
+ * second, or by 16 KB, and at the end.
  */
 export function makeLog({ logLevel }: Config): Log {
   return pino(
@@ -118,7 +132,7 @@ export function makeLog({ logLevel }: Config): Log {
         }),
       },
     },
-    destination({ fd: 2, sync: false, minLength: 4_096, periodicFlush: 250 }),
+    openLogLines(),
   )
 }
 

@@ -3,6 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { operations } from '../src/app.ts'
 import { fakeClock } from './support/clock.ts'
+import {
+  askUpload,
+  HELLO,
+  leaveBuildsDue,
+  make,
+  makeService as makeFunctionService,
+  makeVersion,
+} from './support/functions.ts'
 import { basic, type Form, freshNumber, type Reply, type TestServer, testServer } from './support/server.ts'
 
 /** What an operation is asked with, and the event that it has to write. */
@@ -57,6 +65,44 @@ describe('audit', () => {
     return { PhoneNumber, Code: await server.lastCode(PhoneNumber) }
   }
   const makeCallerId = async () => made('/v1/CallerIdConfirmations', await requestCallerId())
+
+  /** Where functions are, and what is below that. */
+  const within = { service: '', environment: '', function: '', asset: '', version: '' }
+  const functions = () => `/v1/Services/${within.service}`
+  before(async () => {
+    leaveBuildsDue(server)
+    within.service = (await makeFunctionService(server)).slice(-34)
+    within.environment = (await make(server, `${functions()}/Environments`, { UniqueName: 'dev' })).sid
+    const version = await makeVersion(server, functions(), 'Functions', { path: '/x', content: HELLO })
+    within.function = version.function_sid
+    within.version = version.sid
+    within.asset = (await make(server, `${functions()}/Assets`, { FriendlyName: '/x' })).sid
+  })
+  let names = 0
+  const makeFunctions = async () => (await makeFunctionService(server)).slice(-34)
+  /** Of the operations that a resource below a service of functions has, those that change something. */
+  const ofFunctions = (
+    name: string,
+    resource: string,
+    form: () => Form = () => ({}),
+  ): Record<string, Change> => {
+    const path = `/v1/Services/:Service/${name}`
+    const type = `serverless-${resource}`
+    const makeOne = () => made(fillFunctions(path), form())
+    const changes: Record<string, Change> = {
+      [`POST ${path}`]: { type: `${type}.created`, form },
+      [`POST ${path}/:Sid`]: { type: `${type}.updated`, make: makeOne, form },
+      [`DELETE ${path}/:Sid`]: { type: `${type}.deleted`, make: makeOne },
+    }
+    const there = new Set(operations.map(({ method, path }) => `${method} ${path}`))
+    return Object.fromEntries(Object.entries(changes).filter(([name]) => there.has(name)))
+  }
+  const fillFunctions = (path: string) =>
+    path
+      .replace(/:Service(?=\/)/, within.service)
+      .replace(':EnvironmentSid', within.environment)
+      .replace(/(?<=Functions\/):ResourceSid/, within.function)
+      .replace(/(?<=Assets\/):ResourceSid/, within.asset)
 
   const account = () => server.accountSid
   const CHANGES: Record<string, Change> = {
@@ -126,6 +172,30 @@ describe('audit', () => {
       type: 'usage-trigger.deleted',
       make: makeTrigger,
     },
+    'POST /v1/Services': {
+      type: 'serverless-service.created',
+      form: () => ({ UniqueName: 'audited', FriendlyName: 'x' }),
+    },
+    'POST /v1/Services/:Service': {
+      type: 'serverless-service.updated',
+      make: makeFunctions,
+      form: () => ({ FriendlyName: 'Renamed' }),
+    },
+    'DELETE /v1/Services/:Service': { type: 'serverless-service.deleted', make: makeFunctions },
+    ...ofFunctions('Functions', 'function', () => ({ FriendlyName: '/x' })),
+    ...ofFunctions('Assets', 'asset', () => ({ FriendlyName: '/x' })),
+    ...ofFunctions('Functions/:ResourceSid/Versions', 'function-version'),
+    ...ofFunctions('Assets/:ResourceSid/Versions', 'asset-version'),
+    ...ofFunctions('Builds', 'build', () => ({ FunctionVersions: within.version })),
+    ...ofFunctions('Environments', 'environment', () => ({
+      UniqueName: `e${names}`,
+      DomainSuffix: `s${names++}`,
+    })),
+    ...ofFunctions('Environments/:EnvironmentSid/Variables', 'variable', () => ({
+      Key: `K${names++}`,
+      Value: 'v',
+    })),
+    ...ofFunctions('Environments/:EnvironmentSid/Deployments', 'deployment'),
     // Last: from then on the account has another token.
     'POST /v1/AuthTokens/Promote': {
       type: 'auth-token.promoted',
@@ -154,6 +224,10 @@ describe('audit', () => {
     server.ctx.storage.system.read.all<Row>`select * from audit_event order by created_at, sid`
 
   async function call(method: string, path: string, form: Form = {}): Promise<Reply> {
+    if (path.endsWith('/Versions')) {
+      const input = { path: '/x', content: HELLO }
+      return askUpload(server, path.replace(/\/Versions$/, ''), input, { authorization: key.authorization })
+    }
     const url = path.startsWith('/2010-04-01/') ? `${path}.json` : path
     const payload = new URLSearchParams(Object.entries(form).map(([name, value]) => [name, String(value)]))
     const reply = await server.app.inject({
@@ -187,7 +261,9 @@ describe('audit', () => {
       const [method = '', path = ''] = name.split(' ')
       await clock.advance('1s')
       const before = await readEvents()
-      const filled = path.replace(':AccountSid', server.accountSid).replace(/:(Sid|SidOrTo|ServiceSid)$/, sid)
+      const filled = fillFunctions(path)
+        .replace(':AccountSid', server.accountSid)
+        .replace(/:(Sid|SidOrTo|ServiceSid|Service)$/, sid)
       const reply = await call(method, filled, form)
       assert.ok(reply.status < 300, JSON.stringify(reply.body))
       const events = (await readEvents()).slice(before.length)
@@ -205,7 +281,8 @@ describe('audit', () => {
     for (const name of named) {
       const [method = '', path = ''] = name.split(' ')
       const nobody = path.replace(':AccountSid', server.accountSid).replace(/:\w+$/, `XX${'0'.repeat(32)}`)
-      assert.equal((await call(method, nobody)).status, 404, name)
+      const form = await CHANGES[name]?.form?.()
+      assert.equal((await call(method, nobody, form)).status, 404, name)
     }
     assert.equal((await readEvents()).length, before)
   })

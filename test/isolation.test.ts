@@ -16,6 +16,9 @@ interface Attempt {
   form?: Form
 }
 
+const nameOf = ({ method, path }: Operation) => `${method} ${path}`
+const IN_ENVIRONMENT = { EnvironmentSid: 'environment' } as const
+
 /** Each operation with the owner's own sids, as the owner would call it. An operation without an entry fails. */
 const ATTEMPTS: Record<string, (of: Estate) => Attempt> = {
   'POST /v2/Services': () => ({ form: { FriendlyName: 'Mine' } }),
@@ -72,12 +75,64 @@ const ATTEMPTS: Record<string, (of: Estate) => Attempt> = {
   'GET /v1/Alerts': (of) => ({ form: { PageToken: `PB${of.alertSid}` } }),
   'GET /v1/Alerts/:Sid': (of) => ({ path: { Sid: of.alertSid } }),
   ...ofAccount('OutgoingCallerIds', (of) => of.callerIdSid, { PhoneNumber: '+14155559999' }),
+  ...ofAccount('IncomingPhoneNumbers', (of) => of.numberSid, { PhoneNumber: '+14155559998' }),
+  ...ofAccount(
+    'Messages',
+    (of) => of.messageSid,
+    { To: '+14155559997', From: '+14155559998', Body: 'Mine' },
+    { Body: '' },
+  ),
+  'POST /inbox/messages': (of) => ({ form: { From: of.to, To: of.number, Body: 'Mine' } }),
   'POST /v1/CallerIdConfirmations': (of) => ({ form: { PhoneNumber: of.to, Code: of.code } }),
   ...ofAccount('Usage/Triggers', (of) => of.triggerSid, {
     CallbackUrl: 'https://example.com/',
     TriggerValue: '1',
     UsageCategory: 'totalprice',
   }),
+  'POST /v1/Services': () => ({ form: { UniqueName: 'another', FriendlyName: 'Mine' } }),
+  'GET /v1/Services': (of) => ({ form: { PageToken: `PB${of.functions.service}` } }),
+  'GET /v1/Services/:Service': (of) => ({ path: functions(of) }),
+  'POST /v1/Services/:Service': (of) => ({ path: functions(of), form: { FriendlyName: 'Taken' } }),
+  'DELETE /v1/Services/:Service': (of) => ({ path: functions(of) }),
+  ...ofFunctions('Functions', {}, (of) => of.functions.function, { FriendlyName: 'Mine' }),
+  ...ofFunctions('Assets', {}, (of) => of.functions.asset, { FriendlyName: 'Mine' }),
+  ...ofFunctions(
+    'Functions/:ResourceSid/Versions',
+    { ResourceSid: 'function' },
+    (of) => of.functions.functionVersion,
+    {
+      Path: '/mine',
+      Visibility: 'public',
+    },
+  ),
+  ...ofFunctions(
+    'Assets/:ResourceSid/Versions',
+    { ResourceSid: 'asset' },
+    (of) => of.functions.assetVersion,
+    {
+      Path: '/mine',
+      Visibility: 'public',
+    },
+  ),
+  'GET /v1/Services/:Service/Functions/:ResourceSid/Versions/:Sid/Content': (of) => ({
+    path: { ...functions(of), ResourceSid: of.functions.function, Sid: of.functions.functionVersion },
+  }),
+  ...ofFunctions('Builds', {}, (of) => of.functions.build, {}),
+  'GET /v1/Services/:Service/Builds/:Sid/Status': (of) => ({
+    path: { ...functions(of), Sid: of.functions.build },
+  }),
+  ...ofFunctions('Environments', {}, (of) => of.functions.environment, { UniqueName: 'mine' }),
+  ...ofFunctions('Environments/:EnvironmentSid/Variables', IN_ENVIRONMENT, (of) => of.functions.variable, {
+    Key: 'MINE',
+    Value: 'x',
+  }),
+  ...ofFunctions(
+    'Environments/:EnvironmentSid/Deployments',
+    IN_ENVIRONMENT,
+    (of) => of.functions.deployment,
+    {},
+  ),
+  ...ofFunctions('Environments/:EnvironmentSid/Logs', IN_ENVIRONMENT, (of) => of.functions.log, {}),
   ...Object.fromEntries(
     LISTS.map((list) => [
       `GET /2010-04-01/Accounts/:AccountSid/Usage/Records${list && `/${list}`}`,
@@ -90,8 +145,40 @@ function service({ serviceSid }: Estate) {
   return { ServiceSid: serviceSid }
 }
 
+function functions({ functions }: Estate) {
+  return { Service: functions.service }
+}
+
+/** Those of the five operations that a resource below a service of functions has. */
+function ofFunctions(
+  name: string,
+  parents: Record<string, keyof Estate['functions']>,
+  sidOf: (of: Estate) => string,
+  made: Form,
+): typeof ATTEMPTS {
+  const path = `/v1/Services/:Service/${name}`
+  const all = (of: Estate) => ({
+    ...functions(of),
+    ...Object.fromEntries(Object.entries(parents).map(([part, resource]) => [part, of.functions[resource]])),
+  })
+  const attempts: typeof ATTEMPTS = {
+    [`POST ${path}`]: (of) => ({ path: all(of), form: made }),
+    [`GET ${path}`]: (of) => ({ path: all(of) }),
+    [`GET ${path}/:Sid`]: (of) => ({ path: { ...all(of), Sid: sidOf(of) } }),
+    [`POST ${path}/:Sid`]: (of) => ({ path: { ...all(of), Sid: sidOf(of) }, form: made }),
+    [`DELETE ${path}/:Sid`]: (of) => ({ path: { ...all(of), Sid: sidOf(of) } }),
+  }
+  const there = new Set(operations.map(nameOf))
+  return Object.fromEntries(Object.entries(attempts).filter(([name]) => there.has(name)))
+}
+
 /** The five operations of a resource whose path names the account. */
-function ofAccount(name: string, sidOf: (of: Estate) => string, made: Form): typeof ATTEMPTS {
+function ofAccount(
+  name: string,
+  sidOf: (of: Estate) => string,
+  made: Form,
+  changed: Form = { FriendlyName: 'Taken' },
+): typeof ATTEMPTS {
   const path = `/2010-04-01/Accounts/:AccountSid/${name}`
   const all = (of: Estate) => ({ AccountSid: of.accountSid })
   const one = (of: Estate) => ({ AccountSid: of.accountSid, Sid: sidOf(of) })
@@ -99,7 +186,7 @@ function ofAccount(name: string, sidOf: (of: Estate) => string, made: Form): typ
     [`POST ${path}`]: (of) => ({ path: all(of), form: made }),
     [`GET ${path}`]: (of) => ({ path: all(of) }),
     [`GET ${path}/:Sid`]: (of) => ({ path: one(of) }),
-    [`POST ${path}/:Sid`]: (of) => ({ path: one(of), form: { FriendlyName: 'Taken' } }),
+    [`POST ${path}/:Sid`]: (of) => ({ path: one(of), form: changed }),
     [`DELETE ${path}/:Sid`]: (of) => ({ path: one(of) }),
   }
 }
@@ -107,19 +194,17 @@ function ofAccount(name: string, sidOf: (of: Estate) => string, made: Form): typ
 interface Attacker {
   who: string
   /** Its own account and service, by the names of the parts of paths. */
-  own: { AccountSid: string; ServiceSid: string }
+  own: { AccountSid: string; ServiceSid: string; Service: string }
   authorization: string
 }
 
 /** The same, with the attacker's own account or service before the owner's sid. */
 const withOwnParts = ({ path = {}, form = {} }: Attempt, own: Attacker['own']): Attempt[] =>
-  'Sid' in path || 'VerificationSid' in form
-    ? (['AccountSid', 'ServiceSid'] as const)
+  Object.keys(path).length > 1 || 'VerificationSid' in form
+    ? (['AccountSid', 'ServiceSid', 'Service'] as const)
         .filter((part) => part in path)
         .map((part) => ({ path: { ...path, [part]: own[part] }, form }))
     : []
-
-const nameOf = ({ method, path }: Operation) => `${method} ${path}`
 
 /** What others' calls may change: the list of subaccounts, which attack here, and what is written down of refusals. */
 const CHANGING = /^GET \/(2010-04-01\/Accounts$|v1\/Events$|v1\/Alerts$)/
@@ -145,7 +230,7 @@ describe('isolation of accounts', () => {
 
   async function ask(op: Operation, attempt: Attempt, authorization: string) {
     const url = Object.entries(attempt.path ?? {}).reduce(
-      (path, [name, value]) => path.replace(`:${name}`, value),
+      (path, [name, value]) => path.replace(new RegExp(`:${name}\\b`), value),
       op.path,
     )
     assert.ok(!url.includes(':'), `${nameOf(op)}: a part of the path has no value`)
@@ -180,7 +265,9 @@ describe('isolation of accounts', () => {
     for (const { sid, authToken } of [stranger, child]) {
       const authorization = basic(sid, openAuthToken(server.ctx, sid, authToken))
       const service = await server.post('/v2/Services', { FriendlyName: 'Mine' }, authorization)
-      const own = { AccountSid: sid, ServiceSid: service.body.sid }
+      const names = { UniqueName: 'mine', FriendlyName: 'Mine' }
+      const functions = await server.post('/v1/Services', names, authorization)
+      const own = { AccountSid: sid, ServiceSid: service.body.sid, Service: functions.body.sid }
       const key = await server.post('/v1/Keys', { AccountSid: sid, KeyType: 'main' }, authorization)
       const who = sid === child.sid ? 'a subaccount' : 'a stranger'
       attackers.push({ who: `${who}'s main key`, own, authorization: basic(key.body.sid, key.body.secret) })
@@ -205,7 +292,8 @@ describe('isolation of accounts', () => {
           if (attempt.path) assert.deepEqual([status, body.code], [404, 20404], said)
           else {
             // It names nothing of the owner: they get what is theirs, or nothing.
-            assert.ok(status < 400 || [403, 404].includes(status), said)
+            // Or is taken, by themselves.
+            assert.ok(status < 400 || [403, 404, 409].includes(status), said)
             const text = JSON.stringify(body, (key, value) => (ENVELOPE.has(key) ? undefined : value)) ?? ''
             for (const mark of estate.marks) assert.ok(!text.includes(mark), said)
           }

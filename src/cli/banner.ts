@@ -11,7 +11,7 @@ export const UNNAMED_PROXY =
  * that was given is not in it, nor one that was shown before: banners end up in logs.
  */
 export function makeBanner(server: StartedServer, countersign: string, channels: Config['channels']): string {
-  const { publicUrl, accountSid, authToken, serviceSid, madeToken, madeKey } = server
+  const { publicUrl, accountSid, authToken, serviceSid, madeToken, madeKey, wall } = server
   const showToken = `${countersign} token show`
   const user = madeToken ? `${accountSid}:${authToken}` : '$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN'
   const lines = [
@@ -20,6 +20,7 @@ export function makeBanner(server: StartedServer, countersign: string, channels:
     `  Account SID        ${accountSid}`,
     `  Auth Token         ${madeToken ? authToken : `(${showToken})`}`,
     `  Verify Service SID ${serviceSid}`,
+    `  Functions          ${wall}`,
     '',
   ]
   if (madeKey)

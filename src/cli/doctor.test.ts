@@ -36,6 +36,10 @@ test('doctor: what is well, what is not, and what to do', async (t) => {
   assert.match(of('clock') ?? '', isSqlite ? /^ok: \d{4}-.*by this machine/ : /^ok: -?\d+ ms off/)
   assert.match(of('channels') ?? '', /^warning: only the inbox/)
   assert.match(
+    of('wall around Functions') ?? '',
+    /^(ok: each in name-spaces|warning: no wall \(.+\): run nobody)/,
+  )
+  assert.match(
     (await findings(tls(ending))).of('certificate') ?? '',
     /^warning: ends in [23] days put a new one/,
   )

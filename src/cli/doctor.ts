@@ -14,6 +14,7 @@ import { readTls } from '../tls.ts'
 import { ask } from './ask.ts'
 import { UNNAMED_PROXY } from './banner.ts'
 import { examineCarriers } from './examine-carriers.ts'
+import { examineWall } from './examine-wall.ts'
 import { type PrintOptions, print } from './print.ts'
 import { explain, readConfig, type Shell } from './shell.ts'
 
@@ -48,6 +49,7 @@ async function examineConfigured(config: Config): Promise<Finding[]> {
     ...(await examineCertificate(config)),
     ...(await examineServer(config)),
     examineChannels(config),
+    await examineWall(config),
   ]
   return looked.filter((finding) => finding !== undefined)
 }

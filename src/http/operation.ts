@@ -5,6 +5,7 @@ import { isSid } from '../storage/sid.ts'
 import type { Caller } from './caller.ts'
 import { fail } from './errors.ts'
 import { type Form, parseForm, picker } from './form.ts'
+import type { Upload } from './multipart.ts'
 import { isRealDate, REAL_DATE } from './schema.ts'
 import { isStorable } from './text.ts'
 import type { Urls } from './urls.ts'
@@ -21,6 +22,8 @@ export interface OperationRequest<Input, Path = string> {
   caller: Caller
   params: Record<ParamName<Path>, string>
   input: Input
+  /** Of an operation that takes an upload, if there is one. */
+  file?: Upload | undefined
   urls: Urls
   /** Checks credential and permission anew, as they are now. For who has waited: throws as at the beginning. */
   confirm(): Promise<unknown>
@@ -39,6 +42,8 @@ export interface Operation<
   /** Accounts, keys and tokens: not for standard keys. */
   mainOnly?: boolean
   input?: Input
+  /** It takes a multipart form as well, in which the part of this name is a file, at most so large. */
+  upload?: { name: string; maxBytes: number }
   /** The status of success and its schema; null for an empty body. */
   status: 200 | 201 | 204
   reply: Reply | null
@@ -114,6 +119,9 @@ export type Authorize = (
   anew: boolean,
 ) => Promise<Caller>
 
+/** What is in an upload beside the file. */
+const MAX_FORM_BYTES = 64 * 1024
+
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** Registers operations; every other method on one of their paths is 405. */
@@ -132,6 +140,10 @@ export function registerOperations(
       method: op.method,
       url: op.path,
       exposeHeadRoute: false,
+      ...(op.upload && {
+        bodyLimit: op.upload.maxBytes + MAX_FORM_BYTES,
+        config: { fileName: op.upload.name },
+      }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         compiled ??= await compileOperation(op)
         const form = op.method === 'POST' ? ((request.body ?? {}) as Form) : queryOf(request.url)
@@ -143,6 +155,7 @@ export function registerOperations(
           caller,
           params,
           input: compiled.pick(form) as never,
+          file: request.file,
           urls: request.urls,
           confirm: () => mayCall(true),
         })

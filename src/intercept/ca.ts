@@ -17,8 +17,9 @@ import {
   type World,
 } from './certificate.ts'
 
-const ROOT_NAME = 'Countersign local root (twilio.com and twil.io only)'
-const ISSUING_NAME = 'Countersign local authority (twilio.com and twil.io only)'
+const rootName = (domains: readonly string[]) => `Countersign local root (${domains.join(' and ')} only)`
+const issuingName = (domains: readonly string[]) =>
+  `Countersign local authority (${domains.join(' and ')} only)`
 
 const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3650
@@ -28,7 +29,7 @@ const LEAF_DAYS = 397
 /** What clients trust for the length of a command, and what answers them. */
 export interface Authority {
   rootPem: string
-  /** A fresh certificate for one Twilio host: its private key, and the chain below the root, both PEM. */
+  /** A fresh certificate for one host of its domains: its private key, and the chain below the root, both PEM. */
   certify(host: string): { key: string; cert: string }
 }
 
@@ -41,14 +42,23 @@ export async function openAuthority(folder: string, world: World): Promise<Autho
   const kept = await readFiles(folder)
   const lasts = kept && endsAtMs(kept.issuing) > world.clock.now() + LEAF_DAYS * DAY_MS
   if (kept && !lasts) await rm(folder, { recursive: true })
-  const { root, issuing, key } = lasts ? kept : await keepFiles(folder, makeAuthority(world))
+  const files = lasts ? kept : await keepFiles(folder, makeFiles(world, TWILIO_DOMAINS))
+  return toAuthority(world, TWILIO_DOMAINS, files)
+}
+
+/** One for `domains` that lasts as long as the process: whom it is for gets its root from this process. */
+export const makeAuthority = (world: World, domains: readonly string[]): Authority =>
+  toAuthority(world, domains, makeFiles(world, domains))
+
+function toAuthority(world: World, domains: readonly string[], files: AuthorityFiles): Authority {
+  const { root, issuing, key } = files
   const privateKey = createPrivateKey(key)
-  const issuer: Issuer = { name: ISSUING_NAME, privateKey, publicKey: createPublicKey(privateKey) }
+  const issuer: Issuer = { name: issuingName(domains), privateKey, publicKey: createPublicKey(privateKey) }
   return {
     rootPem: root,
     certify: (host) => {
       const leaf = generateKeys()
-      const subject = { name: 'Countersign exec', publicKey: leaf.publicKey, days: LEAF_DAYS }
+      const subject = { name: 'Countersign', publicKey: leaf.publicKey, days: LEAF_DAYS }
       const cert = issueCertificate(world, { ...subject, extensions: serverExtensions(host) }, issuer)
       return { key: toPem(leaf.privateKey), cert: cert + issuing }
     },
@@ -62,16 +72,16 @@ interface AuthorityFiles {
   key: string
 }
 
-function makeAuthority(world: World): AuthorityFiles {
-  const root: Issuer = { name: ROOT_NAME, ...generateKeys() }
+function makeFiles(world: World, domains: readonly string[]): AuthorityFiles {
+  const root: Issuer = { name: rootName(domains), ...generateKeys() }
   const issuing = generateKeys()
   const make = (name: string, publicKey: KeyObject, levelsBelow: number) => {
-    const extensions = authorityExtensions(TWILIO_DOMAINS, levelsBelow)
+    const extensions = authorityExtensions(domains, levelsBelow)
     return issueCertificate(world, { name, publicKey, days: AUTHORITY_DAYS, extensions }, root)
   }
   return {
-    root: make(ROOT_NAME, root.publicKey, 1),
-    issuing: make(ISSUING_NAME, issuing.publicKey, 0),
+    root: make(rootName(domains), root.publicKey, 1),
+    issuing: make(issuingName(domains), issuing.publicKey, 0),
     key: toPem(issuing.privateKey),
   }
 }

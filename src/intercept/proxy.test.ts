@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttp, type IncomingHttpHeaders, request as requestHttp } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,7 +32,7 @@ test('a request to a Twilio host reaches Countersign, with the Host header that 
   const proxy = await start({ serverUrl: await serveEcho() })
   for (const host of ['verify.twilio.com', 'serverless.ashburn.us1.twilio.com', 'hello-1234-dev.twil.io']) {
     const { socket } = await openTunnel(proxy, `${host}:443`)
-    const reply = await ask(await secure(socket, host), host)
+    const reply = await ask(await secure(socket, host, ['http/1.1']), host)
     assert.match(reply, new RegExp(`POST ${host} /v2/Services To=1$`))
   }
 })
@@ -48,6 +49,52 @@ test('a client that wants HTTP/2 only is told that there is none', async () => {
   await assert.rejects(secure(socket, 'verify.twilio.com', ['h2']), {
     code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
   })
+})
+
+test('a Function is reached over HTTP/2, with the authority as its Host', async () => {
+  const far = createHttp(async (request, response) => {
+    const { host, cookie } = request.headers
+    const { 'x-twice': twice } = request.headersDistinct
+    const cookies = ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']
+    response.writeHead(401, ['X-Kept', 'yes', 'Connection', 'X-Hop', 'X-Hop', '1', ...cookies])
+    response.write(JSON.stringify({ host, cookie, twice, method: request.method, url: request.url }))
+    response.end(await text(request))
+  })
+  const proxy = await start({ serverUrl: `http://127.0.0.1:${await listen(far)}` })
+  const host = 'hello-1234-dev.twil.io'
+  const { socket } = await openTunnel(proxy, `${host}:443`)
+  const inner = await secure(socket, host)
+  const session = connectHttp2(`https://${host}`, { createConnection: () => inner })
+  const stream = session.request({
+    ':method': 'POST',
+    ':authority': host,
+    ':path': '/basic?a=1',
+    cookie: ['c=1', 'd=2'],
+    'x-twice': ['e', 'f'],
+  })
+  stream.end('body')
+  const [[headers], body] = await Promise.all([once(stream, 'response'), text(stream)])
+  const seen = { host, cookie: 'c=1; d=2', twice: ['e', 'f'], method: 'POST', url: '/basic?a=1' }
+  assert.equal(body, `${JSON.stringify(seen)}body`)
+  assert.deepEqual(
+    [headers[':status'], headers['x-kept'], headers['x-hop'], headers.connection, headers['set-cookie']],
+    [401, 'yes', undefined, undefined, ['a=1', 'b=2']],
+  )
+  session.close()
+})
+
+test('where the server is gone, a request over HTTP/2 is answered 502', async () => {
+  const far = createHttp()
+  const proxy = await start({ serverUrl: `http://127.0.0.1:${await listen(far)}` })
+  const { socket } = await openTunnel(proxy, 'hello-1234.twil.io:443')
+  const inner = await secure(socket, 'hello-1234.twil.io')
+  far.close()
+  far.closeAllConnections()
+  await once(far, 'close')
+  const session = connectHttp2('https://hello-1234.twil.io', { createConnection: () => inner })
+  const [headers] = await once(session.request({ ':path': '/' }), 'response')
+  assert.equal(headers[':status'], 502)
+  session.close()
 })
 
 test('another host is tunnelled: its own certificate arrives', async () => {
@@ -125,6 +172,15 @@ test('a plain request to a Twilio host does not leave the machine either', async
     Host: 'verify.twilio.com',
   })
   assert.equal(reply.body, 'POST verify.twilio.com /v2/Services?PageSize=1 hello')
+})
+
+test('names below localhost are this machine, whether it knows them or not', async () => {
+  const proxy = await start({})
+  const far = createHttp((request, response) => response.end(`at ${request.headers.host}`))
+  const host = `hello-1234.localhost:${await listen(far)}`
+  assert.equal((await plain(proxy, `http://${host}/`, { Host: host })).body, `at ${host}`)
+  const { socket } = await openTunnel(proxy, host)
+  assert.match(await ask(socket, host), new RegExp(`at ${host}$`))
 })
 
 test('other hosts are reached through the proxy that the environment names, with its credentials', async () => {

@@ -6,6 +6,9 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import { urlToHttpOptions } from 'node:url'
 import { isTwilioHost } from '../http/urls.ts'
 import type { Authority } from './ca.ts'
+import { endToEnd } from './end-to-end.ts'
+import { acceptTarget, bareHost, lookupName, parseTarget, refuseTarget } from './target.ts'
+import { translateHttp2 } from './translate.ts'
 import { openTunnel, proxyAuthorization, type Upstream } from './upstream.ts'
 
 export interface InterceptingProxy {
@@ -26,7 +29,8 @@ export interface ProxyOptions {
  * A forward proxy on a free port of loopback. Requests to Twilio's hosts go to Countersign, byte for byte, so that
  * their `Host` header tells it whom the client meant; all others go where they were going, unread.
  *
- * Towards clients it speaks HTTP/1.1 only, since bytes are passed on as they are.
+ * Towards clients it speaks HTTP/1.1 only, since bytes are passed on as they are. Only requests to Functions, which are
+ * reached by HTTP/2 as well, are translated.
  */
 export async function startProxy(options: ProxyOptions): Promise<InterceptingProxy> {
   const { authority, upstream } = options
@@ -34,6 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<InterceptingPro
   const openServer = () => openTunnel(bareHost(serverUrl.hostname), Number(serverUrl.port || 80), undefined)
   const sockets = new Set<Duplex>()
   const contexts = new Map<string, SecureContext>()
+  const functions = translateHttp2(serverUrl, contextOf)
 
   const server = createServer({ requestTimeout: 0 }, forward)
   server.on('connection', track)
@@ -58,25 +63,35 @@ export async function startProxy(options: ProxyOptions): Promise<InterceptingPro
 
   async function intercept(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
     const target = parseTarget(request.url ?? '')
-    if (!target) return refuse(client, '400 Bad Request', 'CONNECT wants host:port')
+    if (!target) return refuseTarget(client, '400 Bad Request', 'countersign exec: CONNECT wants host:port')
     const { host, port } = target
+    if (isFunctionsHost(host)) {
+      acceptTarget(client, head)
+      functions.emit('connection', client)
+      return
+    }
     const twilio = isTwilioHost(host)
     let far: Socket
     try {
       far = track(await (twilio ? openServer() : openTunnel(host, port, upstream('https', host))))
     } catch (error) {
-      return refuse(client, '502 Bad Gateway', `${host}: ${(error as Error).message}`)
+      const reason = `countersign exec: ${host}: ${(error as Error).message}`
+      return refuseTarget(client, '502 Bad Gateway', reason)
     }
-    client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-    if (head.length > 0) client.unshift(head)
+    acceptTarget(client, head)
     const near = twilio ? track(endTls(client, host)) : client
     pipeline(near, far, () => {})
     pipeline(far, near, () => {})
   }
 
+  function contextOf(host: string): SecureContext {
+    const context = contexts.get(host) ?? createSecureContext(authority.certify(host))
+    contexts.set(host, context)
+    return context
+  }
+
   function endTls(client: Duplex, host: string): Duplex {
-    const secureContext = contexts.get(host) ?? createSecureContext(authority.certify(host))
-    contexts.set(host, secureContext)
+    const secureContext = contextOf(host)
     return new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
   }
 
@@ -93,6 +108,7 @@ export async function startProxy(options: ProxyOptions): Promise<InterceptingPro
     const send = next.protocol === 'https:' ? requestHttps : requestHttp
     const outgoing = send({
       ...urlToHttpOptions(next),
+      hostname: lookupName(bareHost(next.hostname)),
       auth: null,
       method: request.method,
       path: proxy ? url.href : url.pathname + url.search,
@@ -110,38 +126,7 @@ export async function startProxy(options: ProxyOptions): Promise<InterceptingPro
   }
 }
 
-/** The target of a CONNECT line, `host:port` or `[address]:port`, in lower case and without a final dot. */
-function parseTarget(line: string): { host: string; port: number } | undefined {
-  const [, host, port] = /^([\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(line) ?? []
-  if (host === undefined || Number(port) < 1 || Number(port) > 65535) return undefined
-  return { host: bareHost(host.toLowerCase()), port: Number(port) }
-}
-
-const bareHost = (host: string) => host.replace(/^\[|\]$|\.$/g, '')
-
-const HOP_HEADERS = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authorization',
-  'te',
-  'upgrade',
-])
-
-/** Flat name-value list without what is meant for this connection only (RFC 9110 §7.6.1). */
-function endToEnd(raw: readonly string[]): string[] {
-  const pairs = raw.flatMap((name, i) => (i % 2 === 0 ? [[name, raw[i + 1] ?? '']] : []))
-  const named = (name = '', value = '') =>
-    name.toLowerCase() === 'connection' ? value.toLowerCase().split(/\s*,\s*/) : []
-  const dropped = HOP_HEADERS.union(new Set(pairs.flatMap(([name, value]) => named(name, value))))
-  return pairs.filter(([name = '']) => !dropped.has(name.toLowerCase())).flat()
-}
-
-function refuse(client: Duplex, status: string, reason: string): void {
-  client.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\ncountersign exec: ${reason}\n`,
-  )
-}
+const isFunctionsHost = (host: string) => host.endsWith('.twil.io')
 
 function answer(response: ServerResponse, status: number, reason: string): void {
   if (response.headersSent) response.destroy()

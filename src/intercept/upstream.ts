@@ -4,6 +4,7 @@ import { BlockList, connect, isIP, type Socket } from 'node:net'
 import { unescape as decodePercent } from 'node:querystring'
 import { ConfigError } from '../config-values.ts'
 import type { Environment } from './environment.ts'
+import { lookupName } from './target.ts'
 
 /** Says which proxy leads to a host, if one does. `undefined`: the host is reached directly. */
 export type Upstream = (scheme: 'http' | 'https', host: string) => URL | undefined
@@ -65,7 +66,7 @@ export function openTunnel(host: string, port: number, proxy: URL | undefined): 
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   if (!proxy) {
     // Half-open, so that a client that has said all it has to say still gets its answer.
-    const socket = connect({ host, port, allowHalfOpen: true }, () => resolve(socket))
+    const socket = connect({ host: lookupName(host), port, allowHalfOpen: true }, () => resolve(socket))
     socket.on('error', reject)
     return promise
   }

@@ -4,6 +4,8 @@ import { sealAudit } from '../accounts/audit/sealer.ts'
 import { foldUsage } from '../accounts/usage/fold.ts'
 import { evaluateTriggers } from '../accounts/usage/triggers/evaluate.ts'
 import type { Context } from '../context.ts'
+import { pruneVersions, purgeServices } from '../functions/purge.ts'
+import { pruneParts } from '../messaging/inbound/store.ts'
 import { prune } from '../storage/retention.ts'
 import { foldAttempts } from '../verify/attempts/summary.ts'
 import { pruneServices } from '../verify/services/store.ts'
@@ -19,6 +21,8 @@ const CALLBACK_DAYS = 7
 
 /** Each costs several statements, though nothing may have happened there. */
 const PLACEMENTS_A_ROUND = 256
+/** For what reads a whole table: once an hour. */
+const ROUNDS_A_LOOK = 60
 
 /** Of many placements those of one round; others come in the next rounds. */
 function placementsOf({ placements }: Context, round: number): number[] {
@@ -41,10 +45,14 @@ export async function runBackground(ctx: Context, round = 0): Promise<void> {
     attemptsMs = Math.min(attemptsMs, await foldAttempts(ctx, sid), await foldUsage(ctx, sid))
   }
   const inboxMs = now - ctx.config.inboxRetentionHours * HOUR_MS
-  await prune(ctx.storage, placements, { verificationsMs, attemptsMs, inboxMs })
+  const logsMs = now - ctx.config.functionsLogRetentionDays * DAY_MS
+  await prune(ctx.storage, placements, { verificationsMs, attemptsMs, inboxMs, logsMs })
   await pruneAlerts(ctx.storage, now - ALERT_DAYS * DAY_MS)
   await pruneServices(system, verificationsMs)
   await pruneDeliveries(system, now - CALLBACK_DAYS * DAY_MS)
+  await pruneParts(system, now - DAY_MS)
+  await purgeServices(ctx)
+  if (round % ROUNDS_A_LOOK === 0) await pruneVersions(ctx)
 }
 
 /** One round of what somebody waits for: calls counted, and triggers that what was used has reached. */
@@ -53,9 +61,9 @@ export async function runUsage(ctx: Context): Promise<void> {
   await evaluateTriggers(ctx)
 }
 
-/** One round of what is to be found in the database soon: log-ins, alerts, and the seal upon events. */
+/** One round of what is to be found in the database soon: log-ins, alerts, what functions said, and the seal upon events. */
 export async function runRecords(ctx: Context): Promise<void> {
-  await Promise.all([ctx.logins.flush(), ctx.alerts.flush()])
+  await Promise.all([ctx.logins.flush(), ctx.alerts.flush(), ctx.functions.logs.flush()])
   await sealAudit(ctx)
 }
 

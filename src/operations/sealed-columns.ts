@@ -1,6 +1,9 @@
 import { authTokenSealedAs } from '../accounts/accounts/account.ts'
 import type { Context } from '../context.ts'
+import { variableSealedAs } from '../functions/variables/variable.ts'
 import { messageSealedAs } from '../inbox/inbox.ts'
+import { partSealedAs } from '../messaging/inbound/receive.ts'
+import { messageBodySealedAs } from '../messaging/messages/message.ts'
 import { INDEX_KEY } from '../storage/installation.ts'
 import type { SealedColumn } from '../storage/reseal.ts'
 import { codeSealedAs } from '../verify/verifications/code.ts'
@@ -32,6 +35,26 @@ export function sealedColumns({ known }: Partial<Pick<Context, 'known'>> = {}): 
       table: 'inbox_message',
       column: 'content',
       context: ({ account_sid = '', sid = '' }) => messageSealedAs(account_sid, sid),
+    },
+    {
+      ...ofRecipient,
+      table: 'message',
+      column: 'body',
+      context: ({ account_sid = '', sid = '' }) => messageBodySealedAs(account_sid, sid),
+    },
+    {
+      table: 'message_part',
+      column: 'content',
+      key: 'sid',
+      of: ['account_sid'],
+      context: ({ account_sid = '', sid = '' }) => partSealedAs(account_sid, sid),
+    },
+    {
+      table: 'fn_variable',
+      column: 'value',
+      key: 'sid',
+      of: ['account_sid'],
+      context: ({ account_sid = '', sid = '' }) => variableSealedAs(account_sid, sid),
     },
   ]
 }

@@ -11,7 +11,7 @@ const BITE = 500
 export async function prune(
   { system }: Storage,
   placements: Iterable<number>,
-  olderThan: { verificationsMs: number; attemptsMs: number; inboxMs: number },
+  olderThan: { verificationsMs: number; attemptsMs: number; inboxMs: number; logsMs: number },
 ): Promise<void> {
   for (const placement of placements) {
     const before = (prefix: string, ms: number) => sidFloor(prefix, placement, ms)
@@ -19,7 +19,9 @@ export async function prune(
       [sql`verification`, sql`sid`, before('VE', olderThan.verificationsMs)],
       [sql`handover`, sql`attempt_sid`, before('VL', olderThan.attemptsMs)],
       [sql`attempt`, sql`sid`, before('VL', olderThan.attemptsMs)],
+      [sql`message`, sql`sid`, before('SM', olderThan.attemptsMs)],
       [sql`inbox_message`, sql`sid`, before('IM', olderThan.inboxMs)],
+      [sql`fn_log`, sql`sid`, before('NO', olderThan.logsMs)],
     ] as const) {
       await inBites(async () => {
         const rows = await system.read.all<{ sid: string }>`select ${sid} as sid from ${table}

@@ -8,12 +8,17 @@ const PRODUCTS = {
   verify: { file: 'twilio_verify_v2.json', ours: /^\/v2\// },
   api: {
     file: 'twilio_api_v2010.json',
-    ours: /^\/2010-04-01\/Accounts(\/[^/]+(\/(Keys|SigningKeys|OutgoingCallerIds|Usage)(\/.+)?)?)?$/,
+    // Of numbers and messages not what lies below them.
+    ours: /^\/2010-04-01\/Accounts(\/[^/]+(\/((Keys|SigningKeys|OutgoingCallerIds|Usage)(\/.+)?|(IncomingPhoneNumbers|Messages)(\/(?!Local$|Mobile$|TollFree$)[^/]+)?))?)?$/,
   },
   accounts: { file: 'twilio_accounts_v1.json', ours: /^\/v1\/AuthTokens\// },
   iam: { file: 'twilio_iam_v1.json', ours: /^\/v1\/Keys(\/|$)/ },
   monitor: { file: 'twilio_monitor_v1.json', ours: /^\/v1\/(Events|Alerts)(\/|$)/ },
+  serverless: { file: 'twilio_serverless_v1.json', ours: /^\/v1\/Services(\/|$)/ },
 }
+
+/** What the official tools upload to a host of its own: described in words only, and answered as a fetch is. */
+export const UPLOAD = { method: 'POST', path: /^\/v1\/Services\/[^/]+\/(Functions|Assets)\/[^/]+\/Versions$/ }
 
 export type Product = keyof typeof PRODUCTS
 export const products = Object.keys(PRODUCTS) as Product[]

@@ -18,6 +18,17 @@ const ALSO_NULL = new Set([
   'lookup.carrier.mobile_network_code',
   'lookup.carrier.name',
   'lookup.carrier.type',
+  // Where nothing is deployed, or was; an environment need have no suffix, nor a line of a log a function.
+  'build_sid',
+  'deployment_sid',
+  'domain_suffix',
+  'function_sid',
+  // Of numbers: there are neither trunks nor addresses nor bundles of documents.
+  'address_sid',
+  'bundle_sid',
+  'emergency_address_sid',
+  'identity_sid',
+  'messaging_service_sid', // there are none
   // Of events by nobody, such as a refused log-in, or by the server itself.
   'actor_sid',
   'resource_sid',

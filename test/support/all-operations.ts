@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { recordReceipt } from '../../src/delivery/receipts.ts'
+import { receiveMessage } from '../../src/messaging/inbound/receive.ts'
+import { applyMessageReceipt } from '../../src/messaging/messages/progress.ts'
+import { lease as leaseMessage, listDue as listMessagesDue } from '../../src/messaging/messages/store.ts'
 import { runBackground, runUsage } from '../../src/operations/background.ts'
 import { sidPlacement } from '../../src/storage/sid.ts'
 import { findQueued, lease, listDue } from '../../src/verify/attempts/store.ts'
 import * as webhookStore from '../../src/webhooks/store.ts'
 import type { TimerlessClock } from './clock.ts'
 import { buildEstate } from './estate.ts'
+import { askUpload, type FunctionsEstate, HELLO, makeBuild } from './functions.ts'
 import { basic, freshNumber, type TestServer } from './server.ts'
 
 const DAY_MS = 86_400_000
@@ -76,6 +80,7 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
   }
   await server.del(`${usage}/Triggers/${trigger.sid}.json`)
   await runAccountOperations(server)
+  await runMessaging(server)
   await server.get('/readyz')
   await recordReceipt(ctx, { providerId: 'carrier', messageId: 'unknown', state: 'delivered' })
   // What the queue asks when a send has not succeeded at once.
@@ -115,6 +120,84 @@ async function runAccountOperations(server: TestServer): Promise<void> {
     assert.equal((await server.get(`${list}?StartDate=2026-01-01`)).status, 200, list)
     assert.equal((await server.get(`${list}/${sid}`)).status, 200, list)
   }
+  await runFunctionOperations(server, of.functions)
   assert.equal((await server.post('/v1/AuthTokens/Secondary')).status, 201)
   assert.equal((await server.del('/v1/AuthTokens/Secondary')).status, 204)
+}
+
+/** What Functions are made of. */
+async function runFunctionOperations(server: TestServer, of: FunctionsEstate): Promise<void> {
+  const service = `/v1/Services/${of.service}`
+  const environment = `${service}/Environments/${of.environment}`
+  assert.equal((await server.get('/v1/Services/clockwork')).status, 200)
+  assert.equal((await server.post(service, { IncludeCredentials: false })).status, 200)
+  const [called, asset] = [`${service}/Functions/${of.function}`, `${service}/Assets/${of.asset}`]
+  assert.equal((await askUpload(server, called, { path: '/wheel', content: HELLO })).status, 201)
+  assert.equal((await server.get(`${called}/Versions/${of.functionVersion}/Content`)).status, 200)
+  for (const [list, sid] of [
+    ['/v1/Services', of.service],
+    [`${service}/Functions`, of.function],
+    [`${service}/Assets`, of.asset],
+    [`${called}/Versions`, of.functionVersion],
+    [`${asset}/Versions`, of.assetVersion],
+    [`${service}/Builds`, of.build],
+    [`${service}/Environments`, of.environment],
+    [`${environment}/Variables`, of.variable],
+    [`${environment}/Deployments`, of.deployment],
+    [`${environment}/Logs`, of.log],
+  ] as const) {
+    for (const path of [list, `${list}?PageToken=PA${sid}`, `${list}?PageToken=PB${sid}`, `${list}/${sid}`])
+      assert.equal((await server.get(path)).status, 200, path)
+  }
+  const filtered = `${environment}/Logs?FunctionSid=${of.function}&StartDate=2026-01-01&EndDate=2027-01-01`
+  assert.equal((await server.get(filtered)).status, 200)
+  assert.equal((await server.post(`${environment}/Variables/${of.variable}`, { Value: 'Bow' })).status, 200)
+  const next = await makeBuild(server, service, { FunctionVersions: of.functionVersion })
+  assert.equal((await server.post(`${environment}/Deployments`, { BuildSid: next })).status, 201)
+  const { domain_name } = (await server.get(environment)).body
+  assert.ok(await server.ctx.functions.deployed.find(domain_name.split('.')[0]))
+  for (const path of [
+    `${service}/Builds/${of.build}`,
+    `${environment}/Variables/${of.variable}`,
+    called,
+    environment,
+    service,
+  ])
+    assert.equal((await server.del(path)).status, 204, path)
+}
+
+/** Numbers and messages: written, received in parts, answered, listed, changed, removed. */
+async function runMessaging(server: TestServer): Promise<void> {
+  const { ctx, accountSid } = server
+  const account = `/2010-04-01/Accounts/${accountSid}`
+  const [line, person] = [freshNumber(), freshNumber()]
+  const number = (await server.post(`${account}/IncomingPhoneNumbers`, { PhoneNumber: line })).body
+  const numberPath = `${account}/IncomingPhoneNumbers/${number.sid}`
+  assert.equal((await server.post(numberPath, { SmsUrl: 'http://127.0.0.1:1024/' })).status, 200)
+  assert.equal((await server.get(numberPath)).status, 200)
+  const filter = `PhoneNumber=${encodeURIComponent(line)}&FriendlyName=x`
+  assert.equal((await server.get(`${account}/IncomingPhoneNumbers?${filter}`)).status, 200)
+  const form = { To: person, From: line, Body: 'Hello', StatusCallback: 'https://example.com/' }
+  const { sid } = (await server.post(`${account}/Messages`, form)).body
+  for (const n of [1, 2]) {
+    const part = { reference: 7, total: 2, n }
+    await receiveMessage(ctx, { providerId: 'carrier', from: person, to: line, body: 'Hi', part })
+  }
+  await ctx.messaging.drained()
+  const [due] = await listMessagesDue(ctx.storage.system.read, 'answer', ctx.clock.now() + DAY_MS, 10)
+  if (due) await ctx.storage.system.write((tx) => leaseMessage(tx, due, ctx.clock.now()))
+  await ctx.storage.write((tx) =>
+    applyMessageReceipt(ctx, tx, sid, { providerId: 'carrier', messageId: '1', state: 'delivered' }),
+  )
+  const filters = `To=${encodeURIComponent(person)}&From=${encodeURIComponent(line)}&DateSent=2026-11-20`
+  assert.equal((await server.get(`${account}/Messages?${filters}`)).status, 200)
+  const list = (await server.get(`${account}/Messages.json?PageSize=1`)).body
+  assert.equal((await server.get(list.next_page_uri)).status, 200)
+  assert.equal((await server.get(`${account}/Messages?To=${encodeURIComponent(person)}`)).status, 200)
+  const path = `${account}/Messages/${sid}`
+  assert.equal((await server.get(path)).status, 200)
+  assert.equal((await server.post(path, { Body: '' })).status, 200)
+  assert.equal((await server.post(path, { Status: 'canceled' })).status, 409)
+  assert.equal((await server.del(path)).status, 204)
+  assert.equal((await server.del(numberPath)).status, 204)
 }

@@ -2,7 +2,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Value } from 'typebox/value'
-import type { Outgoing, Provider, ProviderWorld, Receipt } from '../../src/delivery/provider.ts'
+import type { Incoming, Outgoing, Provider, ProviderWorld, Receipt } from '../../src/delivery/provider.ts'
 import { SmppOptions } from '../../src/delivery/providers/smpp/options.ts'
 import {
   COMMAND,
@@ -41,6 +41,7 @@ export type TestClock = ReturnType<typeof testClock>
 export function testWorld() {
   const clock = testClock()
   const receipts: Receipt[] = []
+  const incoming: Incoming[] = []
   const logs: { fields: object; message: string }[] = []
   const note = (fields: object, message: string) => void logs.push({ fields, message })
   const world: ProviderWorld = {
@@ -48,8 +49,9 @@ export function testWorld() {
     random: { bytes: (length) => Buffer.alloc(length), int: () => 0 },
     log: { info: note, warn: note, error: note },
     receipt: async (receipt) => void receipts.push(receipt),
+    incoming: async (message) => void incoming.push(message),
   }
-  return { world, clock, receipts, logs }
+  return { world, clock, receipts, incoming, logs }
 }
 
 /** Options as the configuration loader makes them: defaults filled in, validated. */
@@ -61,7 +63,7 @@ export function smppOptions(port: number, more: Partial<SmppOptions> = {}): Smpp
 
 /** An open provider, which closes when the test is over. */
 export async function openProvider(t: TestContext, port: number, more: Partial<SmppOptions> = {}) {
-  const { world, clock, receipts, logs } = testWorld()
+  const { world, clock, receipts, incoming, logs } = testWorld()
   const provider = openSmpp('carrier', smppOptions(port, more), world)
   let isDone = false
   // Unbinding from a peer that is silent or gone takes the clock.
@@ -74,7 +76,7 @@ export async function openProvider(t: TestContext, port: number, more: Partial<S
       return isDone
     }, 'close')
   })
-  return { provider, world, clock, receipts, logs }
+  return { provider, world, clock, receipts, incoming, logs }
 }
 
 let sent = 0
@@ -82,7 +84,7 @@ export function outgoing(clock: TestClock, to = '+15551230000', more: Partial<Ou
   const number = ++sent
   return {
     accountSid: 'AC1',
-    attemptSid: `VL${number}`,
+    sid: `VL${number}`,
     verificationSid: `VE${number}`,
     channel: 'sms',
     to,

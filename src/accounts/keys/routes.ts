@@ -1,5 +1,5 @@
 import { operation } from '../../http/operation.ts'
-import { listOf, readPage } from '../../http/paging.ts'
+import { listOf, readList } from '../../http/paging.ts'
 import { list2010, readPage2010 } from '../../http/paging-2010.ts'
 import { actFor } from '../authorize.ts'
 import { actForOwner, changeKey, createKey, fetchKey, removeKey } from './key.ts'
@@ -111,12 +111,13 @@ const operationsIam = [
     reply: listOf('keys', IamListedKeyWire),
     handle: async (ctx, { caller, input, urls }) => {
       const { accountSid } = await actFor(ctx, caller, input.AccountSid)
-      const list = { url: urls.base + IAM, key: 'keys', filters: { AccountSid: accountSid } }
-      const { items, meta } = await readPage(input, list, (page) =>
-        listKeys(ctx.storage.read, accountSid, page),
+      return readList(
+        input,
+        { url: urls.base + IAM, key: 'keys', filters: { AccountSid: accountSid } },
+        (page) => listKeys(ctx.storage.read, accountSid, page),
+        // All of them sign client tokens upstream; here they are for the REST API.
+        (key) => ({ ...toKeyWire(key), flags: ['rest_api'] }),
       )
-      // All of them sign client tokens upstream; here they are for the REST API.
-      return { keys: items.map((key) => ({ ...toKeyWire(key), flags: ['rest_api'] })), meta }
     },
   }),
   operation({

@@ -1,0 +1,268 @@
+/** What a function does harms its own invocation, and nothing else. */
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fakeClock } from '../../../test/support/clock.ts'
+import { type FunctionLab, functionLab, NO_WALL } from '../../../test/support/function-lab.ts'
+import type { Deployed } from '../deployed.ts'
+import { MAX_LOG_LINES } from './runner.ts'
+
+const COUNTER = 'let count = 0; exports.handler = (c, e, callback) => callback(null, String(++count))'
+const run = (code: string) => `exports.handler = (context, event, callback) => { ${code} }`
+
+/** A line of the log, that tells what the function is doing. */
+const BEGUN = 'console.log("begun");'
+const SOURCES = {
+  '/counter': COUNTER,
+  '/exit': run('process.exit(3)'),
+  '/abort': run('process.abort()'),
+  '/throw-later': run('setTimeout(() => { throw new Error("later") }, 0)'),
+  '/loop': run(`${BEGUN} for (;;);`),
+  '/silence': run(BEGUN),
+  '/kill-parent': run('process.kill(process.ppid, "SIGKILL"); callback(null, "sent")'),
+  '/kill-group': run('process.kill(0, "SIGKILL"); callback(null, "sent")'),
+  '/kill-all': run('process._kill(-1, 9); callback(null, "sent")'),
+  '/heap': run('const all = []; for (;;) all.push(new Array(10000).fill({}).map(() => ({ a: 1 })))'),
+  '/buffers': run('const all = []; for (;;) all.push(Buffer.alloc(8 << 20, 1))'),
+  '/fork': run(
+    'for (let i = 0; i < 100; i++) require("node:child_process").fork(__filename); callback(null, "forked")',
+  ),
+  '/worker': run('new (require("node:worker_threads").Worker)(__filename); callback(null, "started")'),
+  '/addon': run('process.dlopen({ exports: {} }, "/lib/x.node"); callback(null, "loaded")'),
+  '/logs': run('for (let i = 0; i < 200000; i++) console.log("x".repeat(10000)); callback(null, "said")'),
+  '/output': run(`${BEGUN} for (;;) process.stdout.write("x".repeat(100000) + "\\n")`),
+  '/large': run('callback(null, "x".repeat(7 << 20))'),
+  '/huge': run('callback(null, new Twilio.Response({ body: Buffer.alloc(64 << 20) }))'),
+  '/header': run('callback(null, new Twilio.Response({ headers: { "X-Large": "x".repeat(1 << 20) } }))'),
+  '/frame': run(
+    'require("node:fs").writeSync(3, Buffer.alloc(4, 255)); setTimeout(() => callback(null, "ok"), 1000)',
+  ),
+  '/noise': run(
+    'for (let i = 0; i < 100; i++) require("node:fs").writeSync(3, Buffer.from("6,,,some words"))',
+  ),
+  '/close': run(`${BEGUN} require("node:fs").closeSync(3)`),
+  '/read-server': run('callback(null, require("node:fs").readFileSync("/etc/passwd", "utf8"))'),
+  '/late-loop': run(
+    'setTimeout(() => { console.log("looping"); for (;;); }, 20); callback(null, "answered")',
+  ),
+  '/late-throw': run('setTimeout(() => { throw new Error("too late") }, 0); callback(null, "answered")'),
+}
+
+/** Waits for something that real processes do, in real time; the run's time limit is the end of it. */
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const saidBy = (lab: FunctionLab, line: string) => () => lab.logged.includes(line)
+
+/** Every child has a folder of its own while it lives. */
+const noneLeft = (lab: FunctionLab) => async () => (await readdir(join(lab.scratch, 'tmp'))).length === 0
+
+describe('in real time', () => {
+  let lab: FunctionLab
+  let neighbour: Deployed
+  let count = 0
+  before(async () => {
+    lab = await functionLab(SOURCES)
+    neighbour = await lab.deploy({ environmentSid: 'ZE2' })
+  })
+  after(() => lab.close())
+
+  /** The neighbour's child is the one that it was before, and a new one serves the environment of the culprit. */
+  async function assertUnharmed() {
+    assert.equal((await lab.call('/counter', { deployed: neighbour })).text, String(++count))
+    assert.match((await lab.call('/counter')).text, /^\d+$/)
+  }
+
+  for (const [path, reason] of [
+    ['/exit', /exited with 3/],
+    // The first process of a name-space cannot be aborted; what comes next ends it.
+    ['/abort', /SIGABRT|SIGSEGV|SIGTRAP/],
+    ['/heap', /memory|SIGABRT|SIGTRAP|exited with/],
+    ['/buffers', /more than 256 MB/],
+  ] as const) {
+    test(`${path} ends its own process`, async () => {
+      const { outcome, reason: told } = await lab.call(path)
+      assert.equal(outcome, 'crashed')
+      assert.match(told ?? '', reason)
+      await assertUnharmed()
+    })
+  }
+
+  for (const [path, message] of [
+    ['/throw-later', /^later$/],
+    ['/kill-parent', /signals to itself only/],
+    ['/kill-group', /signals to itself only/],
+    ['/kill-all', /signals to itself only/],
+    ['/fork', /restricted/],
+    ['/worker', /restricted/],
+    ['/addon', /addon|dlopen|restricted/i],
+    ['/read-server', /restricted/],
+  ] as const) {
+    test(`${path} is an error of its own`, async () => {
+      const { status, text } = await lab.call(path)
+      assert.equal(status, 500)
+      assert.match(JSON.parse(text).message, message)
+      await assertUnharmed()
+    })
+  }
+
+  for (const path of ['/large', '/huge', '/frame', '/noise']) {
+    test(`${path} is no answer`, async () => {
+      assert.equal((await lab.call(path)).outcome, 'broken')
+      await assertUnharmed()
+    })
+  }
+
+  test('a header that is too long is refused', async () => {
+    const { status, text } = await lab.call('/header')
+    assert.deepEqual([status, text], [431, 'Response headers or cookies too long'])
+    await assertUnharmed()
+  })
+
+  test('a bomb of logs is cut to lines of 4 KB, as many as there may be, and how many more there were', async () => {
+    lab.logged.length = 0
+    assert.equal((await lab.call('/logs')).text, 'said')
+    assert.equal(lab.logged.length, MAX_LOG_LINES + 1)
+    assert.equal(lab.logged[0], `info ${'x'.repeat(4096)}`)
+    assert.equal(
+      lab.logged.at(-1),
+      `warn ${200_000 - MAX_LOG_LINES} more lines of this invocation were dropped`,
+    )
+    await assertUnharmed()
+  })
+
+  test('what is thrown after the answer changes nothing about it', async () => {
+    assert.equal((await lab.call('/late-throw')).text, 'answered')
+    await until(() => lab.logged.some((line) => line.startsWith('error Error: too late')))
+    await assertUnharmed()
+  })
+
+  test('a child that stays busy with nothing to do is ended', async () => {
+    const own = await functionLab(SOURCES)
+    assert.equal((await own.call('/late-loop')).text, 'answered')
+    await until(noneLeft(own))
+    assert.equal((await own.call('/counter')).text, '1')
+    await own.close()
+    await assertUnharmed()
+  })
+})
+
+describe('in time that is told', () => {
+  for (const path of ['/loop', '/silence', '/output', '/close']) {
+    test(`${path}: 10 seconds, then it is over`, async () => {
+      const clock = fakeClock()
+      const lab = await functionLab(SOURCES, { clock })
+      const call = lab.call(path)
+      await until(saidBy(lab, 'info begun'))
+      await clock.advance('9.9s')
+      assert.ok(!lab.logged.some((line) => line.includes('timed out')))
+      await clock.advance('100ms')
+      assert.equal((await call).outcome, 'timeout')
+      assert.match(lab.logged.at(-1) ?? '', /^error runtime application timed out after 10000ms using \d+MB$/)
+      assert.equal((await lab.call('/counter')).text, '1')
+      await lab.close()
+    })
+  }
+
+  test('an invocation that finds its child busy with what an earlier one left is done by another', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock })
+    assert.equal((await lab.call('/late-loop')).text, 'answered')
+    await until(saidBy(lab, 'info looping'))
+    const call = lab.call('/counter')
+    await clock.advance('1s')
+    assert.equal((await call).text, '1')
+    await lab.close()
+  })
+
+  test('ten children at most; who waits longer than 2 seconds is turned away, and the 101st at once', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock })
+    const calls = Array.from({ length: 12 }, () => lab.call('/silence'))
+    const begun = () => lab.logged.filter((line) => line === 'info begun').length
+    await until(() => begun() === 1)
+    for (let children = 2; children <= 10; children++) {
+      await clock.advance('50ms')
+      await until(() => begun() === children)
+    }
+    const more = Array.from({ length: 99 }, () => lab.call('/counter'))
+    assert.equal((await more.at(-1))?.outcome, 'busy')
+    await clock.advance('2s')
+    assert.equal((await calls.at(-1))?.outcome, 'busy')
+    assert.equal((await more[0])?.outcome, 'busy')
+    assert.equal(begun(), 10)
+    await lab.close()
+    assert.equal((await calls[0])?.outcome, 'busy')
+  })
+
+  test('beyond the memory of all there is no second child; an idle one of somebody else makes room for a first', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 80 })
+    const deployed = await lab.deploy({ environmentSid: 'ZE2' })
+    assert.equal((await lab.call('/counter')).text, '1')
+    assert.equal((await lab.call('/counter')).text, '2')
+    assert.equal((await lab.call('/counter', { deployed })).text, '1')
+    const [first, second] = [lab.call('/silence', { deployed }), lab.call('/silence', { deployed })]
+    await until(saidBy(lab, 'info begun'))
+    await clock.advance('2s')
+    assert.equal((await second).outcome, 'busy')
+    await clock.advance('8s')
+    assert.equal((await first).outcome, 'timeout')
+    assert.equal((await lab.call('/counter')).text, '1')
+    await lab.close()
+  })
+
+  test('an idle child ends after five minutes; a retired one when it is idle', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock })
+    assert.equal((await lab.call('/counter')).text, '1')
+    await clock.advance('4m')
+    assert.equal((await lab.call('/counter')).text, '2')
+    await clock.advance('301s')
+    await until(noneLeft(lab))
+    assert.equal((await lab.call('/counter')).text, '1')
+    lab.pools.retire('ZE1')
+    assert.equal((await lab.call('/counter')).text, '1')
+    await lab.close()
+  })
+})
+
+test('who crashes again and again waits longer and longer for the next start', async () => {
+  const clock = fakeClock()
+  const lab = await functionLab(SOURCES, { clock })
+  assert.equal((await lab.call('/exit')).outcome, 'crashed')
+  const homes = async () => (await readdir(join(lab.scratch, 'tmp'))).length
+  await until(noneLeft(lab))
+  const call = lab.call('/exit')
+  assert.equal(await homes(), 0)
+  await clock.advance('50ms')
+  assert.equal((await call).outcome, 'crashed')
+  await until(noneLeft(lab))
+  const another = lab.call('/counter')
+  await clock.advance('50ms')
+  assert.equal(await homes(), 0)
+  await clock.advance('50ms')
+  assert.equal((await another).text, '1')
+  await lab.close()
+})
+
+test('without a wall the seat belts hold', async () => {
+  const lab = await functionLab(SOURCES, { wall: NO_WALL })
+  for (const path of ['/kill-parent', '/kill-group', '/kill-all', '/fork', '/read-server']) {
+    assert.equal((await lab.call(path)).status, 500, path)
+  }
+  assert.equal((await lab.call('/exit')).outcome, 'crashed')
+  assert.equal((await lab.call('/counter')).text, '1')
+  await lab.close()
+})
+
+test('where functions need a wall and there is none, none runs', async () => {
+  const lab = await functionLab(SOURCES, { wall: { ...NO_WALL, refusal: 'no wall here' } })
+  assert.deepEqual(await lab.call('/counter').then(({ outcome, reason }) => [outcome, reason]), [
+    'crashed',
+    'no wall here',
+  ])
+  await lab.close()
+})

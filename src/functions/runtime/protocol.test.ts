@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { encodeFrame, FrameReader, KIND } from './protocol.ts'
+
+test('frames come out as they went in, however they are cut', () => {
+  const sent: [kind: number, head: unknown, body: string][] = [
+    [KIND.ready, {}, ''],
+    [KIND.log, { level: 'warn' }, 'schön'],
+    [KIND.answer, { status: 200, headers: [['a', 'ü']] }, 'x'.repeat(10_000)],
+  ]
+  const bytes = Buffer.concat(
+    sent.map(([kind, head, body]) => encodeFrame(kind as typeof KIND.log, head, Buffer.from(body))),
+  )
+  for (const size of [1, 2, 7, 4_096, bytes.length]) {
+    const got: unknown[] = []
+    const reader = new FrameReader(100_000, (kind, head, body) => got.push([kind, head, body.toString()]))
+    for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size))
+    assert.deepEqual(got, sent, `in pieces of ${size}`)
+  }
+})
+
+test('what is too large is refused by its length, before it has come; what is no frame, too', () => {
+  const read = (bytes: Buffer) => () => new FrameReader(1_000, () => {}).push(bytes)
+  const frame = encodeFrame(KIND.log, {}, Buffer.alloc(2_000))
+  assert.throws(read(frame.subarray(0, 4)), /a frame of/)
+  assert.throws(read(Buffer.from([1, 0, 0, 0])), /a frame of/)
+  const lying = encodeFrame(KIND.log, {})
+  lying.writeUInt32LE(500, 5)
+  assert.throws(read(lying), /longer than itself/)
+  const noJson = encodeFrame(KIND.log, {})
+  noJson.write('?', 9)
+  assert.throws(read(noJson), SyntaxError)
+})

@@ -1,0 +1,129 @@
+/**
+ * What the server and a child say to each other over one socket: frames of a length, a kind, a head in JSON and bytes
+ * behind it. What a child writes is never believed: the reader bounds it.
+ */
+export type Kind = (typeof KIND)[keyof typeof KIND]
+
+export const KIND = {
+  /** To the child, once: what it runs. */
+  start: 1,
+  invoke: 2,
+  /** From the child: it has started. */
+  ready: 3,
+  log: 4,
+  answer: 5,
+} as const
+
+export type Level = 'info' | 'warn' | 'error'
+
+export interface StartHead {
+  serviceSid: string
+  environmentSid: string
+  variables: Readonly<Record<string, string>>
+  /** Of functions and private assets: path, absolute file. */
+  functions: readonly (readonly [path: string, file: string])[]
+  assets: readonly (readonly [path: string, file: string])[]
+  /** The folder that all of these lie in; from there packages are found. */
+  root: string
+  /** Where those packages really are. */
+  modules: string | null
+  /** The unix socket of the server's proxy. */
+  egress: string
+  maxLogLines: number
+  maxLineBytes: number
+  maxBodyBytes: number
+}
+
+/** The file descriptors of a child beside the usual three. */
+export const DESCRIPTORS = {
+  channel: 3,
+  /** A file for the number of the last invocation that it has begun: to say so in a frame would cost more. */
+  progress: 4,
+} as const
+
+export interface InvokeHead {
+  /** From 1. */
+  number: number
+  path: string
+  domainName: string
+  query: string
+  headers: Readonly<Record<string, string | readonly string[]>>
+  /** With the token, or not at all. */
+  accountSid?: string
+  authToken?: string
+}
+
+export interface LogHead {
+  level: Level
+}
+
+/** Its body are the frame's bytes. */
+export type AnswerHead = {
+  /** The child ends itself: something was thrown that nobody caught. */
+  last?: true
+} & ({ status: number; headers: readonly (readonly [string, string])[] } | { broken: string })
+
+const LENGTH_BYTES = 4
+const FIXED_BYTES = 9
+const NOTHING = new Uint8Array(0)
+
+export function encodeFrame(kind: Kind, head: unknown, body: Uint8Array = NOTHING): Buffer {
+  const json = JSON.stringify(head)
+  const headBytes = Buffer.byteLength(json)
+  const frame = Buffer.allocUnsafe(FIXED_BYTES + headBytes + body.length)
+  frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0)
+  frame.writeUInt8(kind, 4)
+  frame.writeUInt32LE(headBytes, 5)
+  frame.write(json, FIXED_BYTES)
+  frame.set(body, FIXED_BYTES + headBytes)
+  return frame
+}
+
+export type OnFrame = (kind: number, head: unknown, body: Buffer) => void
+
+/** Puts frames together again from what a socket brings; it holds one frame at most. */
+export class FrameReader {
+  readonly #maxBytes: number
+  readonly #onFrame: OnFrame
+  #chunks: Buffer[] = []
+  #held = 0
+  /** Of the frame that is being read, its length among them; until that is known, the bytes that tell it. */
+  #wanted = LENGTH_BYTES
+
+  constructor(maxBytes: number, onFrame: OnFrame) {
+    this.#maxBytes = maxBytes
+    this.#onFrame = onFrame
+  }
+
+  /** Throws where the bytes are no frames, or one is larger than allowed. */
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    while (this.#held >= this.#wanted) {
+      const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)
+      this.#chunks = [bytes]
+      if (this.#wanted === LENGTH_BYTES) {
+        const length = bytes.readUInt32LE(0)
+        if (length > this.#maxBytes || length < FIXED_BYTES - LENGTH_BYTES)
+          throw new Error(`a frame of ${length} bytes`)
+        this.#wanted = LENGTH_BYTES + length
+        continue
+      }
+      this.#take(bytes.subarray(0, this.#wanted))
+      chunk = bytes.subarray(this.#wanted)
+      this.#chunks = [chunk]
+      this.#held = chunk.length
+      this.#wanted = LENGTH_BYTES
+    }
+  }
+
+  #take(frame: Buffer): void {
+    const bodyAt = FIXED_BYTES + frame.readUInt32LE(5)
+    if (bodyAt > frame.length) throw new Error('a frame whose head is longer than itself')
+    this.#onFrame(
+      frame.readUInt8(4),
+      JSON.parse(frame.toString('utf8', FIXED_BYTES, bodyAt)),
+      frame.subarray(bodyAt),
+    )
+  }
+}
