@@ -78,6 +78,7 @@ suite('values', () => {
       logLevel: 'info',
       providers: {},
       channels: { sms: ['inbox'], call: ['inbox'], email: ['inbox'], whatsapp: ['inbox'] },
+      numbers: {},
     })
   })
 
@@ -409,6 +410,22 @@ suite('malformed', () => {
       'providers: { main: { kind: smpp, host: a, system_id: a, source: { addr: Acme }, password: b } }',
       'providers.main in countersign.yaml serves no channel: name it in channels, like sms: [main], or remove it',
     ],
+    [
+      'numbers: [+15017122661]',
+      'numbers in countersign.yaml must map numbers to providers, like "+15017122661": main',
+    ],
+    [
+      'numbers: { 15017122661: inbox }',
+      '"15017122661" in numbers of countersign.yaml: must be a number like +15017122661',
+    ],
+    [
+      'numbers: { +15017122661: main }',
+      'numbers.+15017122661 in countersign.yaml is "main": must be among the providers of sms (inbox)',
+    ],
+    [
+      'channels: { email: [inbox] }\nnumbers: { +15017122661: inbox }',
+      'numbers.+15017122661 in countersign.yaml is "inbox": must be among the providers of sms (none: name one in channels)',
+    ],
   ]
   for (const [yaml, message] of files) test(yaml, () => refused(loadFile(yaml), message))
 })
@@ -449,6 +466,17 @@ channels: { email: [mail] }
     assert.deepEqual(auth, { user: 'u', password: '12345678' })
     assert.deepEqual(dkim, { domain: 'example.net', selector: 's', key: dkimKey })
     assert.equal(port, 587)
+  })
+
+  test('numbers name their carriers, one or several', async () => {
+    const yaml = `${carrier}channels: { sms: [main, inbox] }
+numbers:
+  +15017122661: main
+  "+15017122662": [inbox, main]
+`
+    const { numbers } = await loadFile(yaml, {}, files)
+    assert.deepEqual(numbers, { '+15017122661': ['main'], '+15017122662': ['inbox', 'main'] })
+    assert.deepEqual((await load({})).numbers, {})
   })
 
   test('named channels are all there are, also without providers', async () => {

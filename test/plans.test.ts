@@ -41,6 +41,15 @@ async function fillTables({ ctx, accountSid, serviceSid }: TestServer): Promise<
       select ${own}, ${service}, 'sms', 'US', '+199999', ${Math.floor(nowMs / 3_600_000)} - i, 1, 0 from n`,
     `insert into inbox_message (placement, sid, account_sid, verification_sid, channel, content, created_at)
       select 0, ${sid('IM')}, ${own}, ${sid('VE')}, 'sms', cast('' as ${bytes}), ${createdAt} from n`,
+    `insert into message (placement, sid, account_sid, direction, sender, recipient, segments, status, tries, expires_at,
+        created_at, updated_at)
+      select 0, ${sid('SM')}, ${own}, 'outbound-api', '', '+1415' || (5000000 + i), 1, 'delivered', 1, ${createdAt},
+        ${createdAt}, ${createdAt} from n`,
+    `insert into message_part (sid, joint, n, account_sid, created_at)
+      select ${sid('MP')}, 'joint' || i, 1, ${own}, ${createdAt} from n`,
+    `insert into incoming_number (sid, account_sid, phone_number, friendly_name, settings, created_at, updated_at)
+      select ${sid('PN')}, 'AC000000000000000000000000000' || (10000 + i / 10), '+1415' || (5000000 + i), '', '{}',
+        ${createdAt}, ${createdAt} from n`,
     `insert into usage_day (account_sid, meter, day, count, price_micros)
       select 'AC000000000000000000000000000' || (10000 + i / 10), 'sms', i, 1, 1 from n`,
     `insert into webhook_delivery (sid, account_sid, url, method, form, status, tries, expires_at, created_at, updated_at)
@@ -160,11 +169,36 @@ const HOT: readonly [what: string, statement: RegExp, index: string][] = [
     'attempt_pkey',
   ],
   ['the hand-overs of an attempt', /^select .* from handover/, 'handover_pkey'],
-  ['the inbox', /^select \* from inbox_message where account_sid = \S+ order/, 'inbox_by_account'],
-  ['the inbox by To', /^select \* from inbox_message .* slot = \S+ order/, 'inbox_message_pkey'],
-  ['the inbox by To, inside', /^select \* from inbox_message .* slot = \S+ order/, 'attempt_by_slot'],
+  [
+    'the inbox',
+    /^select inbox_message\.\* from inbox_message where account_sid = \S+ order/,
+    'inbox_by_account',
+  ],
+  ['the inbox by To', /^select inbox_message\.\* from \( .* slot = \S+ .* order/, 'inbox_message_pkey'],
+  ['the inbox by To, inside', /^select inbox_message\.\* from \( .* slot = \S+ .* order/, 'attempt_by_slot'],
   ['usage, folded', /^with family/, 'usage_day_pkey'],
   ['usage, not folded yet', /^with family/, 'attempt_by_account'],
+  ['usage, messages not folded yet', /^with family/, 'message_by_account'],
+  ['messages', /^select \* from message where account_sid = \S+ order/, 'message_by_account'],
+  [
+    'messages by To',
+    /^select \* from message where account_sid = \S+ and recipient = \S+ order/,
+    'message_by_recipient',
+  ],
+  [
+    'the inbox by To, messages',
+    /^select inbox_message\.\* from \( .* slot = \S+ .* order/,
+    'message_by_recipient',
+  ],
+  ['messages due', /^select \* from message where queue/, 'message_due'],
+  ['a message is taken', /^update message set due_at = \S+ where placement/, 'message_pkey'],
+  ['a message is recorded', /^update message set status = \S+ error_code = \S+ provider/, 'message_pkey'],
+  [
+    'the number of an incoming message',
+    /^select \* from incoming_number where phone_number = \S+$/,
+    'incoming_number_by_number',
+  ],
+  ['parts of a message', /^select sid, content from message_part/, 'message_part_by_joint'],
   ['callbacks due', / from webhook_delivery where due_at/, 'webhook_delivery_due'],
   ['a callback is recorded', /^update webhook_delivery/, 'webhook_delivery_pkey'],
   ['retention', /^delete from verification/, 'verification_pkey'],
@@ -201,6 +235,8 @@ const SMALL = [
   'family',
   'used',
   'due',
+  'sent',
+  'unsettled',
   'subquery',
   'CONSTANT',
 ]
@@ -248,6 +284,7 @@ describe('query plans', () => {
         const found = `${step}; ${steps[i + 1]}`
         if (step.includes('verification_open') && !/Arbiter/.test(step))
           assert.match(found, /slot/, statement)
+        if (step.includes('message_due')) assert.match(found, /queue/, statement)
         if (step.includes('attempt_due')) assert.match(found, /queue/, statement)
         const [, table = ''] = /\b(?:SCAN|Scan.* on) \(?(\w+)/.exec(step) ?? []
         const isScan = isWalk || /\b(SCAN|Seq Scan on) /.test(step)
@@ -267,6 +304,7 @@ describe('query plans', () => {
     await server.ctx.storage.system.write(async (tx) => {
       await tx.run`update verification set open = 1 where sid like ${'%0'}`
       await tx.run`update attempt set queue = 'sms', due_at = created_at where sid like ${'%0'}`
+      await tx.run`update message set queue = 'send', due_at = created_at where sid like ${'%0'}`
     })
     await planner?.analyze()
     await assertPlans()

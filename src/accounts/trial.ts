@@ -8,6 +8,10 @@ import { isOwnMailbox } from './sign-up/store.ts'
  * that it was opened with.
  */
 export async function requireVerified(ctx: Context, accountSid: string, recipientKey: string): Promise<void> {
+  if (!(await isVerified(ctx, accountSid, recipientKey))) throw fail.unverifiedNumber()
+}
+
+export function isVerified(ctx: Context, accountSid: string, recipientKey: string): Promise<boolean> {
   const isOwn = recipientKey.includes('@') ? isOwnMailbox : hasNumber
-  if (!(await isOwn(ctx.storage.read, accountSid, recipientKey))) throw fail.unverifiedNumber()
+  return isOwn(ctx.storage.read, accountSid, recipientKey)
 }

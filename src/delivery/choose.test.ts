@@ -102,8 +102,8 @@ test('calls that were under way when it opened neither close it nor open it furt
 
 test('a dead carrier starves no other channel, is left alone, and gets what waited when it is back', async (t) => {
   let isDead = true
-  const texts = carrier('texts', ({ attemptSid }) => (isDead ? busy() : accepted(attemptSid)))
-  const mail = carrier('mail', ({ attemptSid }) => (mail.sent.length === 1 ? busy() : accepted(attemptSid)))
+  const texts = carrier('texts', ({ sid }) => (isDead ? busy() : accepted(sid)))
+  const mail = carrier('mail', ({ sid }) => (mail.sent.length === 1 ? busy() : accepted(sid)))
   const { server, seconds, tell } = await deliveryLab({ sms: [texts], email: [mail] })
   t.after(() => server.close())
   const numbers = Array.from({ length: 300 }, freshNumber)

@@ -10,7 +10,7 @@ export function composeMessage(attempt: Attempt, code: string): Outgoing {
   const { message, channel } = attempt
   const common = {
     accountSid: attempt.accountSid,
-    attemptSid: attempt.sid,
+    sid: attempt.sid,
     verificationSid: attempt.verificationSid,
     channel,
     to: attempt.recipient,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeGsm, isGsm, segmentCount, splitSms } from './gsm.ts'
+import { decodeGsm, encodeGsm, isGsm, segmentCount, splitSms } from './gsm.ts'
 
 test('the table agrees with the standard at its landmarks', () => {
   assert.deepEqual([...encodeGsm('@Ç_Ξ É?¡A§¿aà')], [0, 9, 17, 26, 32, 31, 63, 64, 65, 95, 96, 97, 127])
@@ -18,6 +18,12 @@ test('each character has a septet of its own, in the order of the table', () => 
     extended,
     [0x0a, 0x14, 0x28, 0x29, 0x2f, 0x3c, 0x3d, 0x3e, 0x40, 0x65].map((septet) => [0x1b, septet]),
   )
+})
+
+test('what is encoded is decoded; an escape without meaning is a space', () => {
+  const all = '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ ÄÖÑÜ§¿aàäöñü^{}\\[~]|€'
+  assert.equal(decodeGsm(encodeGsm(all)), all)
+  assert.deepEqual([decodeGsm(Uint8Array.of(0x1b)), decodeGsm(Uint8Array.of(0x1b, 0x1b))], [' ', ' '])
 })
 
 test('what is not in the alphabet is told apart', () => {

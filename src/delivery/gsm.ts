@@ -46,6 +46,20 @@ export function encodeGsm(text: string): Buffer {
   return Buffer.from(septets)
 }
 
+const CHARACTERS = [...BASIC]
+const EXTENDED = new Map(EXTENSION)
+
+/** The text of septets, one an octet. An escape that nobody knows is a space, as the standard has it. */
+export function decodeGsm(septets: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < septets.length; i++) {
+    const septet = (septets[i] ?? 0) & 0x7f
+    text +=
+      septet === ESCAPE ? (EXTENDED.get((septets[++i] ?? 0) & 0x7f) ?? ' ') : (CHARACTERS[septet] ?? ' ')
+  }
+  return text
+}
+
 /** Cuts a text into the messages that carry it; no part splits an escape pair or a surrogate pair. */
 export function splitSms(
   text: string,

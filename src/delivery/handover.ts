@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { maskRecipient } from '../log.ts'
 import type { Attempt } from '../verify/attempts/attempt.ts'
 import { composeMessage } from './compose.ts'
-import type { Provider, Receipt, SendResult } from './provider.ts'
+import type { Outgoing, Provider, Receipt, SendResult } from './provider.ts'
 
 /** Longer than any time-out of a provider's own, which tells more. */
 const PROVIDER_TIMEOUT_MS = 10_000
@@ -22,14 +22,18 @@ export interface Handover {
   createdAtMs: number
 }
 
-/** Gives an attempt's message to a provider. Resolves within `MAX_HANDOVER_MS`, never rejects. */
-export async function handOver(
+/** Gives an attempt's message to a provider. Resolves within `MAX_HANDOVER_MS`. */
+export const handOver = (ctx: Context, provider: Provider, attempt: Attempt, code: string) =>
+  handOut(ctx, provider, composeMessage(attempt, code))
+
+/** Gives a message to a provider. Resolves within `MAX_HANDOVER_MS`, never rejects. */
+export async function handOut(
   { clock, log }: Context,
   provider: Provider,
-  attempt: Attempt,
-  code: string,
+  message: Outgoing,
 ): Promise<SendResult> {
   const startedAtMs = clock.now()
+  const subject = message.verificationSid ? { attempt_sid: message.sid } : { message_sid: message.sid }
   const timeout = new AbortController()
   let stopTimer = () => {}
   // A provider that does not heed the signal must not hold its place for ever.
@@ -41,19 +45,19 @@ export async function handOver(
   })
   let result: SendResult
   try {
-    result = await Promise.race([provider.send(composeMessage(attempt, code), timeout.signal), givenUp])
+    result = await Promise.race([provider.send(message, timeout.signal), givenUp])
   } catch (error) {
-    log.error({ provider: provider.id, attempt_sid: attempt.sid, err: error }, 'provider failed')
+    log.error({ provider: provider.id, ...subject, err: error }, 'provider failed')
     result = { outcome: 'unknown', code: 'internal' }
   } finally {
     stopTimer()
   }
   log.info(
     {
-      attempt_sid: attempt.sid,
+      ...subject,
       provider: provider.id,
-      channel: attempt.channel,
-      to: maskRecipient(attempt.recipient),
+      channel: message.channel,
+      to: maskRecipient(message.to),
       outcome: result.outcome,
       code: 'code' in result ? result.code : undefined,
       ms: clock.now() - startedAtMs,

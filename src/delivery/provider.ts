@@ -6,17 +6,22 @@ import type { Tx } from '../storage/storage.ts'
 export const CHANNELS = ['sms', 'call', 'email', 'whatsapp'] as const
 export type Channel = (typeof CHANNELS)[number]
 
-/** One message, ready to go. `code` is apart for providers that put it into a template of their own. */
+/** One message, ready to go: of an attempt, or one that a program wrote. */
 export interface Outgoing {
   accountSid: string
-  attemptSid: string
-  verificationSid: string
+  /** Of the attempt or the message. The same at each try. */
+  sid: string
+  /** Of an attempt only. */
+  verificationSid?: string
   channel: Channel
+  /** E.164, where it has to go out as from this number. */
+  from?: string
   /** E.164, or an e-mail address as the caller typed it. */
   to: string
   /** What the person reads or hears. */
   body: string
-  code: string
+  /** What of the body is secret, of an attempt only: apart for providers that put it into a template of their own. */
+  code?: string
   /** BCP 47, of `body`. */
   locale: string
   /** E-mail only. */
@@ -59,6 +64,18 @@ export interface Receipt {
   code?: string
 }
 
+/** A message that came from a person. */
+export interface Incoming {
+  providerId: string
+  /** E.164 where the carrier says so, else as the carrier has it: a short code, a name. */
+  from: string
+  /** The same. */
+  to: string
+  body: string
+  /** Where it is a part of a longer one. */
+  part?: { reference: number; total: number; n: number }
+}
+
 export interface Health {
   state: 'up' | 'degraded' | 'down'
   sinceMs: number
@@ -84,4 +101,6 @@ export interface ProviderWorld {
   log: Log
   /** Resolves once the receipt is durable; only then may the carrier be told so. */
   receipt(receipt: Receipt): Promise<void>
+  /** Resolves once the message is durable, or is nobody's; only then may the carrier be told so. */
+  incoming(message: Incoming): Promise<void>
 }

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { applyMessageReceipt } from '../messaging/messages/progress.ts'
 import { sidPlacement } from '../storage/sid.ts'
 import type { Tx } from '../storage/storage.ts'
 import type { Attempt, MessageStatus } from '../verify/attempts/attempt.ts'
@@ -36,30 +37,26 @@ export async function recordReceipt(ctx: Context, receipt: Receipt): Promise<voi
 }
 
 /**
- * Binds a message id to its attempt; gives back a receipt that came too early. Before the attempt's row is touched,
+ * Binds a message id to what was sent; gives back a receipt that came too early. Before the row of that is touched,
  * as a receipt does: rows are locked in one order.
  */
 export async function bindReceipts(
   ctx: Context,
   tx: Tx,
-  attemptSid: string,
+  sid: string,
   providerId: string,
   messageId: string,
 ): Promise<Receipt | undefined> {
   const key = receiptKey(ctx, providerId, messageId)
-  const bound = await bindReceiptKey(tx, key, attemptSid, ctx.clock.now())
+  const bound = await bindReceiptKey(tx, key, sid, ctx.clock.now())
   if (!bound?.state) return undefined
   return { providerId, messageId, state: bound.state, ...(bound.code && { code: bound.code }) }
 }
 
-/** Tells an attempt what a receipt says of one of its hand-overs. */
-export async function applyReceipt(
-  ctx: Context,
-  tx: Tx,
-  attemptSid: string,
-  receipt: Receipt,
-): Promise<void> {
-  const attempt = await takeQueued(tx, sidPlacement(attemptSid), attemptSid, ctx.storage.forUpdate)
+/** Tells an attempt, or a message that a program wrote, what a receipt says of one of its hand-overs. */
+export async function applyReceipt(ctx: Context, tx: Tx, sid: string, receipt: Receipt): Promise<void> {
+  if (sid.startsWith('SM')) return applyMessageReceipt(ctx, tx, sid, receipt)
+  const attempt = await takeQueued(tx, sidPlacement(sid), sid, ctx.storage.forUpdate)
   if (!attempt) return
   await updateHandover(tx, attempt, receipt.messageId, receipt)
   if (RANK[receipt.state] <= RANK[attempt.status]) return

@@ -14,7 +14,9 @@ describe('the catalogue of errors', () => {
   let smsOnly: TestServer
   before(async () => {
     server = await testServer()
-    smsOnly = await testServer({ file: 'channels:\n  sms: [inbox]\n' })
+    smsOnly = await testServer({
+      file: 'channels:\n  sms: [inbox]\nnumbers:\n  +15017122661: inbox\n',
+    })
   })
   after(async () => {
     mock.restoreAll()
@@ -52,6 +54,11 @@ describe('the catalogue of errors', () => {
     write.mock.restore()
     return body
   }
+  const messages = ({ accountSid }: TestServer, sid = accountSid) => `/2010-04-01/Accounts/${sid}/Messages`
+  const write = async (form: Form) =>
+    (await server.post(messages(server), { To: freshNumber(), ...form })).body
+  const take = async (at: TestServer, form: Form): Promise<Refusal> =>
+    (await at.post(`/2010-04-01/Accounts/${at.accountSid}/IncomingPhoneNumbers`, form)).body
   /** The sixth of requests that are alike, one after the other. */
   const sixth = async (ask: () => Promise<Refusal>) => {
     for (let n = 1; n <= 5; n++) await ask()
@@ -135,6 +142,29 @@ describe('the catalogue of errors', () => {
       const { sid, secret } = (await server.post('/v1/Keys', form)).body
       return get('/v2/Services', basic(sid, secret))
     },
+    notComplete: async () => {
+      const { sid } = await write({ From: freshNumber(), Body: 'Hi' })
+      await server.ctx.messaging.drained()
+      return (await server.post(`${messages(server)}/${sid}`, { Status: 'canceled' })).body
+    },
+    invalidMessageTo: () => write({ To: '+1', From: freshNumber(), Body: 'Hi' }),
+    invalidFrom: () => write({ From: '+1', Body: 'Hi' }),
+    invalidUrl: () => take(server, { PhoneNumber: freshNumber(), SmsUrl: 'ftp://example.com/' }),
+    invalidNumber: () => take(server, { PhoneNumber: '+1' }),
+    numberNotAvailable: () => take(smsOnly, { PhoneNumber: freshNumber() }),
+    bodyRequired: () => write({ From: freshNumber() }),
+    fromRequired: () => write({ Body: 'Hi' }),
+    notOwnFrom: async () => {
+      const form = { To: freshNumber(), From: '+15017122661', Body: 'Hi' }
+      return (await smsOnly.post(messages(smsOnly), form)).body
+    },
+    unverifiedTo: async () => {
+      const { sid, authorization } = await addAccount(server.ctx, 'active', 'Trial')
+      const form = { To: freshNumber(), From: freshNumber(), Body: 'Hi' }
+      return (await server.post(messages(server, sid), form, authorization)).body
+    },
+    invalidStatusCallback: () => write({ From: freshNumber(), Body: 'Hi', StatusCallback: 'example.com' }),
+    bodyTooLong: () => write({ From: freshNumber(), Body: 'x'.repeat(1601) }),
     appHashChannel: () => start({ Channel: 'call', AppHash: 'abcdefghijk' }),
   }
 

@@ -12,6 +12,7 @@ const catalogue = {
     404,
     (path: string) => `The requested resource ${path} was not found: it is not built yet`,
   ],
+  notComplete: [20009, 409, () => 'Cannot delete this resource before it is complete'],
   conflict: [20409, 409, () => 'Conflict'],
   tooManyRequests: [20429, 429, () => 'Too many requests'],
   bodyTooLarge: [20413, 413, () => 'Request Entity Too Large'],
@@ -20,7 +21,28 @@ const catalogue = {
   internal: [20500, 500, () => 'Internal Server Error'],
   unavailable: [20503, 503, () => 'Service is unavailable. Please try again'],
   alreadyVerified: [21210, 400, () => 'Phone number already verified'],
-  // Status and text as Verify answers them, not as Messages does: reference twilio-node issue 1111.
+  invalidMessageTo: [21211, 400, (to: string) => `Invalid 'To' Phone Number: ${to}`],
+  invalidFrom: [21212, 400, (from: string) => `Invalid 'From' Phone Number: ${from}`],
+  invalidUrl: [21402, 400, (name: string) => `Invalid Url: ${name}`],
+  invalidNumber: [21421, 400, (number: string) => `PhoneNumber is invalid: ${number}`],
+  numberNotAvailable: [21422, 400, (number: string) => `PhoneNumber is not available: ${number}`],
+  bodyRequired: [21602, 400, () => 'Message body is required.'],
+  fromRequired: [21603, 400, () => "A 'From' phone number is required."],
+  notOwnFrom: [
+    21606,
+    400,
+    (from: string) =>
+      `The From phone number ${from} is not a valid, SMS-capable inbound phone number or short code for your account.`,
+  ],
+  // As Messages answers it.
+  unverifiedTo: [
+    21608,
+    400,
+    () => 'The number is unverified. Trial accounts cannot send messages to unverified numbers.',
+  ],
+  invalidStatusCallback: [21609, 400, () => "Invalid 'StatusCallback'"],
+  bodyTooLong: [21617, 400, () => 'The concatenated message body exceeds the 1600 character limit.'],
+  // As Verify answers it: reference twilio-node issue 1111.
   unverifiedNumber: [
     21608,
     403,

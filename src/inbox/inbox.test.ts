@@ -186,7 +186,7 @@ describe('the inbox', () => {
   test('an old message goes with its time', async () => {
     const to = freshNumber()
     await start(to)
-    const nothing = { verificationsMs: 0, attemptsMs: 0 }
+    const nothing = { verificationsMs: 0, attemptsMs: 0, logsMs: 0 }
     await prune(server.ctx.storage, [0], { ...nothing, inboxMs: clock.now() })
     assert.equal((await read(messages(to))).length, 1)
     await prune(server.ctx.storage, [0], { ...nothing, inboxMs: clock.now() + 1 })

@@ -12,8 +12,9 @@ export interface InboxMessage {
   subject: string | null
   /** The text; for a call what is spoken. */
   body: string
-  code: string
-  verificationSid: string
+  /** Null where it holds none: a message that a program wrote. */
+  code: string | null
+  verificationSid: string | null
   createdAtMs: number
 }
 
@@ -43,19 +44,19 @@ export function openInbox(world: World): Inbox {
     capacity: () => Number.POSITIVE_INFINITY,
     async send(message: Outgoing): Promise<SendResult> {
       const { accountSid, to } = message
-      const sid = messageSid(message.attemptSid)
+      const sid = messageSid(message.sid)
       const content = JSON.stringify({
         to,
-        from: message.email?.from ?? null,
+        from: message.from ?? message.email?.from ?? null,
         subject: message.email?.subject ?? null,
         body: message.body,
-        code: message.code,
+        code: message.code ?? null,
       })
       const stored: StoredMessage = {
         placement: sidPlacement(sid),
         sid,
         accountSid,
-        verificationSid: message.verificationSid,
+        verificationSid: message.verificationSid ?? null,
         channel: message.channel,
         content: world.vault.seal(Buffer.from(content), messageSealedAs(accountSid, sid)),
         createdAtMs: sidCreatedAtMs(sid),

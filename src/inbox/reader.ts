@@ -25,8 +25,9 @@ export async function readMessages(
   const recipient = To ? await parseAnyRecipient(To) : undefined
   if (To && !recipient) throw fail.invalidTo(To)
   if (Wait > 0 && !recipient) throw fail.invalidParameter('Wait')
-  const slot = recipient && attemptSlot(ctx, caller.accountSid, recipient.key)
-  const read = () => listMessages(ctx.storage.read, caller.accountSid, slot, page)
+  const slotOf = (key: string) => attemptSlot(ctx, caller.accountSid, key)
+  const of = recipient && { to: recipient.to, slot: slotOf(recipient.key) }
+  const read = () => listMessages(ctx.storage.read, caller.accountSid, of, page)
   const untilMs = ctx.clock.now() + Wait * 1000
   let messages = await read()
   while (recipient && messages.length === 0 && ctx.inbox.mayWait && ctx.clock.now() < untilMs) {

@@ -6,7 +6,7 @@ export interface StoredMessage {
   placement: number
   sid: string
   accountSid: string
-  verificationSid: string
+  verificationSid: string | null
   channel: Channel
   /** Sealed JSON: to, from, subject, body, code. */
   content: Uint8Array
@@ -16,16 +16,26 @@ export interface StoredMessage {
 export const insertMessage = (tx: Tx, m: StoredMessage) =>
   tx.run`insert into inbox_message (placement, sid, account_sid, verification_sid, channel, content,
       created_at)
-    values (${m.placement}, ${m.sid}, ${m.accountSid}, ${m.verificationSid}, ${m.channel}, ${m.content},
+    values (${m.placement}, ${m.sid}, ${m.accountSid}, ${m.verificationSid ?? ''}, ${m.channel}, ${m.content},
       ${m.createdAtMs})
     on conflict (placement, sid) do nothing`
 
-/** An attempt is kept once by the phone, so its message has its sid, but for the letters. */
-export const messageSid = (attemptSid: string) => `IM${attemptSid.slice(2)}`
+/** What was sent is kept once by the phone, so it has the sid of its attempt or message, but for the letters. */
+export const messageSid = (sentSid: string) => `IM${sentSid.slice(2)}`
 
 // The account is not asked for outside too: its index would be walked in place of the few keys that come from inside.
-const ofRecipient = (accountSid: string, slot: Uint8Array) => sql`(placement, sid) in (
-  select placement, 'IM' || substr(sid, 3) from attempt where account_sid = ${accountSid} and slot = ${slot})`
+const sentTo = (accountSid: string, { slot, to }: Recipient) => sql`(
+    select placement as sent_placement, 'IM' || substr(sid, 3) as sent_sid from attempt
+    where account_sid = ${accountSid} and slot = ${slot}
+    union all
+    select placement, 'IM' || substr(sid, 3) from message where account_sid = ${accountSid} and recipient = ${to}
+  ) as sent join inbox_message on placement = sent_placement and sid = sent_sid`
+
+/** Whose messages: attempts are found by the slot, what programs wrote by the number. */
+export interface Recipient {
+  slot: Uint8Array
+  to: string
+}
 
 interface Row {
   placement: number
@@ -37,23 +47,24 @@ interface Row {
   created_at: number
 }
 
-/** A page of messages, newest first; of one recipient where the slot of its attempts is given. */
+/** A page of messages, newest first; of one recipient where it is given. */
 export async function listMessages(
   read: Read,
   accountSid: string,
-  slot: Uint8Array | undefined,
+  recipient: Recipient | undefined,
   page: PageRequest,
 ): Promise<StoredMessage[]> {
   const { edge, order } = keyset(page)
-  const rows = await read.all<Row>`select * from inbox_message ${where([
-    slot ? ofRecipient(accountSid, slot) : sql`account_sid = ${accountSid}`,
+  const source = recipient ? sentTo(accountSid, recipient) : sql`inbox_message`
+  const rows = await read.all<Row>`select inbox_message.* from ${source} ${where([
+    recipient ? undefined : sql`account_sid = ${accountSid}`,
     edge,
   ])} ${order} limit ${page.limit}`
   return rows.map((row) => ({
     placement: row.placement,
     sid: row.sid,
     accountSid: row.account_sid,
-    verificationSid: row.verification_sid,
+    verificationSid: row.verification_sid || null,
     channel: row.channel,
     content: row.content,
     createdAtMs: row.created_at,

@@ -16,8 +16,8 @@ export const MessageWire = Type.Object({
   from: nullable(Type.String()),
   subject: nullable(Type.String()),
   body: Type.String(),
-  code: Type.String(),
-  verification_sid: sid('VE'),
+  code: nullable(Type.String()),
+  verification_sid: nullable(sid('VE')),
   date_created: Type.String(),
 })
 

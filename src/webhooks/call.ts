@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { LookupFunction } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import type { AddressPolicy } from './address.ts'
 
@@ -10,6 +11,16 @@ export interface Outward {
   url: URL
   headers: Record<string, string>
   body?: string
+  /** Has the answer kept: else nobody reads it. */
+  keepsAnswer?: true
+  /** Ends as `timeout` after so long; without it after 5 seconds. */
+  timeoutMs?: number
+}
+
+/** What was answered, beside the status. */
+export interface Answer {
+  contentType: string
+  body: Buffer
 }
 
 /** All that a customer is told of a failure: more would map the network that the server is in. */
@@ -20,11 +31,19 @@ type Failure = 'not reached' | 'refused' | 'timeout'
  * eyes only.
  */
 export type Called =
-  | { outcome: 'answered'; status: number }
+  | { outcome: 'answered'; status: number; answer?: Answer }
   | { outcome: 'failed'; reason: Failure; cause: string }
 
 /** All addresses of a host name. */
 export type Resolve = (host: string) => Promise<readonly { address: string; family: number }[]>
+
+/** How a call finds its way. */
+interface Network {
+  policy: AddressPolicy
+  clock: Clock
+  resolve: Resolve
+  connectSelf?: (() => Duplex) | undefined
+}
 
 // Not `lookup`: that takes one of the process's few threads, for as long as a customer's name server likes.
 const resolver = new Resolver({ timeout: 1_500, tries: 2 })
@@ -45,30 +64,32 @@ export const resolveHost: Resolve = async (host) => {
 }
 
 const TIMEOUT_MS = 5_000
-/** What a receiver may answer: nobody reads it. */
+/** What a receiver may answer. */
 const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
  * One HTTP request to where a customer said. Each opens a connection of its own, whose address is looked up, checked
  * and then used: a name that changes its mind between check and connect gains nothing. If one of a name's addresses is
- * refused, all are. Takes at most 5 seconds and 64 KB of answer.
+ * refused, all are. Takes at most 64 KB of answer. `connectSelf` gives a connection to this server itself, where the
+ * address is its own, whatever its name leads to.
  */
 export function callOut(
-  { method, url, headers, body }: Outward,
-  { policy, clock, resolve }: { policy: AddressPolicy; clock: Clock; resolve: Resolve },
+  { method, url, headers, body, keepsAnswer, timeoutMs = TIMEOUT_MS }: Outward,
+  { policy, clock, resolve, connectSelf }: Network,
 ): Promise<Called> {
   return new Promise((done) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method,
-      agent: false,
+      ...(connectSelf
+        ? { createConnection: connectSelf }
+        : { agent: false, lookup: checkedLookup(policy, resolve) }),
       headers: {
         ...headers,
         connection: 'close',
         ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
       },
-      lookup: checkedLookup(policy, resolve),
     })
-    const stop = clock.after(TIMEOUT_MS, () => fail('timeout', `${TIMEOUT_MS} ms`))
+    const stop = clock.after(timeoutMs, () => fail('timeout', `${timeoutMs} ms`))
     const fail = (reason: Failure, cause: string) => end({ outcome: 'failed', reason, cause })
     const end = (called: Called) => {
       stop()
@@ -79,21 +100,28 @@ export function callOut(
       fail(code === ADDRESS_REFUSED ? 'refused' : 'not reached', code ?? message),
     )
     request.on('response', (response) => {
+      const chunks: Buffer[] = []
       let received = 0
       response.on('error', () => fail('not reached', 'broken answer'))
       response.on('data', (chunk: Buffer) => {
         received += chunk.length
+        if (keepsAnswer) chunks.push(chunk)
         if (received > MAX_ANSWER_BYTES) fail('not reached', 'answer too large')
       })
-      response.on('end', () => end({ outcome: 'answered', status: response.statusCode ?? 0 }))
+      response.on('end', () => {
+        const contentType = response.headers['content-type'] ?? ''
+        const answer = keepsAnswer && { contentType, body: Buffer.concat(chunks) }
+        end({ outcome: 'answered', status: response.statusCode ?? 0, ...(answer && { answer }) })
+      })
     })
     request.end(body)
   })
 }
 
-const ADDRESS_REFUSED = 'EADDRREFUSED'
+export const ADDRESS_REFUSED = 'EADDRREFUSED'
 
-const checkedLookup =
+/** Finds a name's addresses, all of which have to be allowed: else its error has the code `ADDRESS_REFUSED`. */
+export const checkedLookup =
   (policy: AddressPolicy, resolve: Resolve): LookupFunction =>
   (host, options, callback) => {
     resolve(host).then(

@@ -1,6 +1,7 @@
 import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import { findAccount } from '../accounts/accounts/store.ts'
 import type { Context } from '../context.ts'
+import { labelOf } from '../functions/hosts.ts'
 import { newSid } from '../storage/sid.ts'
 import type { Tx } from '../storage/storage.ts'
 import { type AddressPolicy, makeAddressPolicy } from './address.ts'
@@ -128,13 +129,12 @@ export class WebhookQueue {
   async #deliver(delivery: Delivery, leasedUntilMs: number): Promise<void> {
     const { storage, clock, log } = this.#ctx
     const startedAtMs = clock.now()
-    const account = await this.#findActive(delivery.accountSid)
-    const called = account && (await this.#call(delivery, account))
+    const called = await this.call(delivery)
     const now = clock.now()
     const isDelivered = called?.outcome === 'answered' && called.status >= 200 && called.status < 300
     const detail = isDelivered ? null : tell(called)
     const dueAtMs = now + this.#backoffMs(delivery.tries)
-    const isOver = isDelivered || !account || dueAtMs >= delivery.expiresAtMs
+    const isOver = isDelivered || !called || dueAtMs >= delivery.expiresAtMs
     const next: Delivery = {
       ...delivery,
       status: isDelivered ? 'delivered' : isOver ? 'failed' : 'queued',
@@ -156,7 +156,7 @@ export class WebhookQueue {
     )
     await storage.system.write((tx) => updateTry(tx, next, leasedUntilMs))
     // The first time: whoever owns the receiver need not be told at each try.
-    if (account && !isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
+    if (called && !isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
   }
 
   #alert({ accountSid, sid, method, url }: Delivery, detail: string): void {
@@ -179,13 +179,28 @@ export class WebhookQueue {
     return account?.status === 'active' && parent?.status === 'active' ? account : undefined
   }
 
-  async #call({ url: text, method, form }: Delivery, account: Account): Promise<Called> {
+  /** One signed call, at once, beside the queue. Undefined where the account is not active. */
+  async call(
+    { accountSid, url: text, method, form }: Pick<Delivery, 'accountSid' | 'url' | 'method' | 'form'>,
+    more: Pick<Outward, 'keepsAnswer' | 'timeoutMs'> = {},
+  ): Promise<Called | undefined> {
+    const account = await this.#findActive(accountSid)
+    if (!account) return undefined
     // As the rules are now, which need not be those of the day it was given.
     const url = parseDestination(text, this.policy)
     if (!url) return { outcome: 'failed', reason: 'refused', cause: 'not an address to be called' }
     const token = openAuthToken(this.#ctx, account.sid, account.authToken)
-    const world = { policy: this.policy, clock: this.#ctx.clock, resolve: this.#resolve }
-    return callOut(compose(method, url, form, token), world)
+    // What is below the domains of Functions is this server, whatever DNS says.
+    const isOwn = labelOf(this.#ctx.config, url.host) !== undefined
+    return callOut(
+      { ...compose(method, url, form, token), ...more },
+      {
+        policy: this.policy,
+        clock: this.#ctx.clock,
+        resolve: this.#resolve,
+        connectSelf: isOwn ? () => this.#ctx.functions.egress.connect(url.protocol === 'https:') : undefined,
+      },
+    )
   }
 
   #backoffMs(tries: number): number {

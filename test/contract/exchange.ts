@@ -192,6 +192,7 @@ const FORMATS = {
   // Those of the 2010-04-01 API are relative.
   uri: (text: string) => text.startsWith('/2010-04-01/') || URL.canParse(text),
   'uri-map': true,
+  'phone-number-capabilities': true,
   'iso-country-code': /^[A-Z]{2}$/,
   'phone-number': /^\+\d{5,15}$/,
   'http-method': true,

@@ -69,6 +69,19 @@ test('the Twilio CLI', async () => {
   assert.ok(listed.some((one: { sid: string }) => one.sid === service.sid))
 })
 
+test('the Twilio CLI points a number at a Function', async () => {
+  const cli = join(ROOT, 'node_modules/.bin/twilio')
+  const number = '+15005550010'
+  await exec(cli, 'api:core:incoming-phone-numbers:create', '--phone-number', number, '-o', 'json')
+  const smsUrl = 'https://demo-1234-dev.twil.io/sms-reply'
+  const update = ['phone-numbers:update', number, '--sms-url', smsUrl, '--sms-method', 'POST']
+  await exec(cli, ...update, '-o', 'json')
+  const [found] = JSON.parse(await exec(cli, 'phone-numbers:list', '-o', 'json'))
+  assert.equal(found.phoneNumber, number)
+  const one = JSON.parse(await exec(cli, 'api:core:incoming-phone-numbers:list', '-o', 'json'))
+  assert.deepEqual([one[0].phoneNumber, one[0].smsUrl], [number, smsUrl])
+})
+
 test('curl, whose answers name Twilio’s hosts', needs('curl'), async () => {
   const body = JSON.parse(await exec('sh', '-c', curl('')))
   assert.match(body.sid, /^VA/)

@@ -186,7 +186,7 @@ async function runMessaging(server: TestServer): Promise<void> {
   await ctx.messaging.drained()
   const [due] = await listMessagesDue(ctx.storage.system.read, 'answer', ctx.clock.now() + DAY_MS, 10)
   if (due) await ctx.storage.system.write((tx) => leaseMessage(tx, due, ctx.clock.now()))
-  await ctx.storage.write((tx) =>
+  await ctx.storage.system.write((tx) =>
     applyMessageReceipt(ctx, tx, sid, { providerId: 'carrier', messageId: '1', state: 'delivered' }),
   )
   const filters = `To=${encodeURIComponent(person)}&From=${encodeURIComponent(line)}&DateSent=2026-11-20`

@@ -88,7 +88,6 @@ export async function testServer(
   const app = buildApp(ctx, { controlSecret: 'not used' })
   const checkExchanges = watchExchanges(app)
   await ctx.delivery.start()
-  await ctx.messaging.start()
   const own = basic(account.sid, authToken)
 
   async function call(

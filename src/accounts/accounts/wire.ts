@@ -34,6 +34,8 @@ export const AccountWire = Type.Object({
 const SUBRESOURCES = {
   keys: 'Keys',
   signing_keys: 'SigningKeys',
+  incoming_phone_numbers: 'IncomingPhoneNumbers',
+  messages: 'Messages',
   outgoing_caller_ids: 'OutgoingCallerIds',
   usage: 'Usage',
 }

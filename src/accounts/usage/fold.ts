@@ -1,13 +1,13 @@
 import type { Context } from '../../context.ts'
 import { moveProgress, readProgress } from '../../storage/progress.ts'
 import { LONGEST_CODE_LIFE_MS } from '../../verify/attempts/attempt.ts'
-import { addUsage, FOLD_JOB, findFirstUnsettledMs, sumAttempts } from './store.ts'
+import { addUsage, FOLD_JOB, findFirstUnsettledMs, sumSent } from './store.ts'
 
 /** Later no attempt appears: a commit is slower than its clock, and clocks differ, but not by so much. */
 const MARGIN_MS = 60_000
 
 /**
- * Adds an account's attempts to its days, up to the first that is still to be sent. Several nodes may do it at once:
+ * Adds an account's attempts and messages to its days, up to the first that is still to be sent. Several nodes may do it at once:
  * who moves the progress on has counted. Resolves to the time up to which nothing is left to be added.
  */
 export async function foldUsage({ storage, clock }: Context, accountSid: string): Promise<number> {
@@ -17,7 +17,7 @@ export async function foldUsage({ storage, clock }: Context, accountSid: string)
   const settledMs = clock.now() - MARGIN_MS
   const sentMs = Math.max(fromMs, settledMs - LONGEST_CODE_LIFE_MS)
   const toMs = (await findFirstUnsettledMs(system.scan, accountSid, sentMs, settledMs)) ?? settledMs
-  const sums = await sumAttempts(system.scan, accountSid, fromMs, toMs)
+  const sums = await sumSent(system.scan, accountSid, fromMs, toMs)
   if (sums.length === 0) return toMs
   const isFirst = await system.write(async (tx) => {
     if (!(await moveProgress(tx, FOLD_JOB, accountSid, reached, String(toMs)))) return false

@@ -13,7 +13,7 @@ export interface TextInput {
 
 // A line of its own: in front of a text from right to left it would turn its direction. In English, so that whoever
 // gets one that was not asked for can look it up.
-const TRIAL_HEADING = 'Trial account\n'
+export const TRIAL_HEADING = 'Trial account\n'
 
 const RIGHT_TO_LEFT = new Set<Locale>(['ar', 'he', 'ur'])
 

@@ -41,6 +41,9 @@ const SOURCES = {
   '/noise': run(
     'for (let i = 0; i < 100; i++) require("node:fs").writeSync(3, Buffer.from("6,,,some words"))',
   ),
+  '/chatter':
+    run(`const { writeSync } = require('node:fs'); const frame = Buffer.from([7, 0, 0, 0, 4, 2, 0, 0, 0, 123, 125])
+    for (;;) try { writeSync(3, frame) } catch {}`),
   '/close': run(`${BEGUN} require("node:fs").closeSync(3)`),
   '/read-server': run('callback(null, require("node:fs").readFileSync("/etc/passwd", "utf8"))'),
   '/late-loop': run(
@@ -108,7 +111,7 @@ describe('in real time', () => {
     })
   }
 
-  for (const path of ['/large', '/huge', '/frame', '/noise']) {
+  for (const path of ['/large', '/huge', '/frame', '/noise', '/chatter']) {
     test(`${path} is no answer`, async () => {
       assert.equal((await lab.call(path)).outcome, 'broken')
       await assertUnharmed()
@@ -177,7 +180,7 @@ describe('in time that is told', () => {
     await lab.close()
   })
 
-  test('ten children at most; who waits longer than 2 seconds is turned away, and the 101st at once', async () => {
+  test('ten children at most; who waits longer than 2 seconds is turned away, and the 201st at once', async () => {
     const clock = fakeClock()
     const lab = await functionLab(SOURCES, { clock })
     const calls = Array.from({ length: 12 }, () => lab.call('/silence'))
@@ -187,7 +190,7 @@ describe('in time that is told', () => {
       await clock.advance('50ms')
       await until(() => begun() === children)
     }
-    const more = Array.from({ length: 99 }, () => lab.call('/counter'))
+    const more = Array.from({ length: 199 }, () => lab.call('/counter'))
     assert.equal((await more.at(-1))?.outcome, 'busy')
     await clock.advance('2s')
     assert.equal((await calls.at(-1))?.outcome, 'busy')

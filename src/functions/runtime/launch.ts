@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync, readSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
@@ -20,7 +21,7 @@ export interface Launched {
   /** Its descriptors are those of the protocol. */
   process: ChildProcess
   /** Of the process that runs functions, which may be a child of that one. To be asked once it runs. */
-  findPid(): Promise<number | undefined>
+  findPid(): Promise<number>
   /** The unix socket that leads out. */
   egress: string
   /** The number of the last invocation that it has begun. */
@@ -71,20 +72,30 @@ export async function openLauncher(scratch: string, ground: Ground): Promise<Lau
         env: environmentOf(home, caFile),
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', progress],
       })
-      yieldToServer(child.pid)
-      const isWrapped = ground.wall.kind !== 'none'
-      const findPid = async () => (isWrapped && child.pid ? innermostOf(child.pid) : child.pid)
+      const clear = () => {
+        door.close()
+        closeSync(progress)
+        const removeHome = () => void rm(home, { recursive: true, force: true })
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) removeHome()
+        else child.once('exit', removeHome)
+      }
+      if (child.pid === undefined) {
+        const [error] = await once(child, 'error')
+        clear()
+        throw error
+      }
+      const { pid } = child
+      yieldToServer(pid)
       return {
         process: child,
-        findPid,
         egress,
+        clear,
         readProgress: () => readNumber(progress),
-        clear() {
-          door.close()
-          closeSync(progress)
-          const removeHome = () => void rm(home, { recursive: true, force: true })
-          if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) removeHome()
-          else child.once('exit', removeHome)
+        async findPid() {
+          const inner = ground.wall.kind === 'none' ? pid : await innermostOf(pid)
+          // It may have been made before its parent was told.
+          yieldToServer(inner)
+          return inner
         },
       }
     },
@@ -118,8 +129,7 @@ function environmentOf(home: string, caFile: string): NodeJS.ProcessEnv {
 }
 
 /** Where the processor does not suffice for all, verifications go first. */
-function yieldToServer(pid: number | undefined): void {
-  if (pid === undefined) return
+function yieldToServer(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {

@@ -5,7 +5,7 @@ import type { Invocation, Outcome } from './pools.ts'
 import type { Runner, RunnerEvents } from './runner.ts'
 
 export const MAX_CHILDREN = 10
-const MAX_WAITING = 100
+const MAX_WAITING = 200
 const MAX_WAIT_MS = 2_000
 /** Who has waited this long is worth one more child: one at each look, since a short stall is over by then. */
 const GROW_AFTER_MS = 50
@@ -109,8 +109,7 @@ export class Pool {
 
   /** Starts one more child, if there is room for it. */
   #grow(): void {
-    if (this.#count >= MAX_CHILDREN || this.#isResting() || !this.#world.mayStart(this.#count === 0))
-      return false
+    if (this.#count >= MAX_CHILDREN || this.#isResting() || !this.#world.mayStart(this.#count === 0)) return
     this.#count++
     this.#starting++
     this.#start().catch((error: unknown) => {
@@ -157,8 +156,9 @@ export class Pool {
     if (this.#isClosed) runner.end()
   }
 
-  /** No child can be started: whoever waits for one need not wait longer. */
+  /** One could not be started. Without any other, whoever waits need not wait longer. */
   #fail(reason: string): void {
+    if (this.#count > 0) return
     for (const { settle } of this.#waiting.splice(0)) settle({ outcome: 'crashed', reason })
   }
 

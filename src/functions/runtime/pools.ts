@@ -7,7 +7,7 @@ import { MAX_ANSWER_BYTES } from './answer.ts'
 import { type Ground, openLauncher } from './launch.ts'
 import { Pool, type PoolWorld } from './pool.ts'
 import type { StartHead } from './protocol.ts'
-import { MAX_LINE_BYTES, MAX_LOG_LINES, Runner } from './runner.ts'
+import { EXPECTED_BYTES, MAX_LINE_BYTES, MAX_LOG_LINES, Runner } from './runner.ts'
 
 export interface Invocation {
   deployed: Deployed
@@ -104,7 +104,7 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
     mayStart(isFirst) {
       const mostBytes = options.memoryMb * MB * (isFirst ? 1 : GROWTH_SHARE)
       const used = () => allRunners().reduce((sum, { residentBytes }) => sum + residentBytes, 0)
-      while (used() + SMALLEST_BYTES > mostBytes) {
+      while (used() + EXPECTED_BYTES > mostBytes) {
         const idle = allRunners().filter((runner) => runner.isIdle)
         const [longest] = idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs)
         if (!longest) return false
@@ -165,6 +165,3 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
     },
   }
 }
-
-/** A child at rest. */
-const SMALLEST_BYTES = 48 * MB

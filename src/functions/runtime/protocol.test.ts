@@ -19,6 +19,18 @@ test('frames come out as they went in, however they are cut', () => {
   }
 })
 
+test('a cut may be anywhere, with the rest of several frames behind it', () => {
+  const frame = encodeFrame(KIND.log, { level: 'info' }, Buffer.from('line'))
+  const bytes = Buffer.concat([frame, frame, frame])
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const got: string[] = []
+    const reader = new FrameReader(1_000, (_kind, _head, body) => got.push(body.toString()))
+    reader.push(bytes.subarray(0, cut))
+    reader.push(bytes.subarray(cut))
+    assert.deepEqual(got, ['line', 'line', 'line'], `cut at ${cut}`)
+  }
+})
+
 test('what is too large is refused by its length, before it has come; what is no frame, too', () => {
   const read = (bytes: Buffer) => () => new FrameReader(1_000, () => {}).push(bytes)
   const frame = encodeFrame(KIND.log, {}, Buffer.alloc(2_000))

@@ -100,21 +100,22 @@ export class FrameReader {
     this.#chunks.push(chunk)
     this.#held += chunk.length
     while (this.#held >= this.#wanted) {
-      const bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)
-      this.#chunks = [bytes]
-      if (this.#wanted === LENGTH_BYTES) {
-        const length = bytes.readUInt32LE(0)
-        if (length > this.#maxBytes || length < FIXED_BYTES - LENGTH_BYTES)
-          throw new Error(`a frame of ${length} bytes`)
-        this.#wanted = LENGTH_BYTES + length
-        continue
-      }
-      this.#take(bytes.subarray(0, this.#wanted))
-      chunk = bytes.subarray(this.#wanted)
-      this.#chunks = [chunk]
-      this.#held = chunk.length
-      this.#wanted = LENGTH_BYTES
+      const [first = chunk] = this.#chunks
+      const bytes = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+      const isWhole = this.#wanted > LENGTH_BYTES
+      const rest = isWhole ? bytes.subarray(this.#wanted) : bytes
+      this.#chunks = [rest]
+      this.#held = rest.length
+      if (isWhole) this.#take(bytes.subarray(0, this.#wanted))
+      this.#wanted = LENGTH_BYTES + (isWhole ? 0 : this.#readLength(bytes))
     }
+  }
+
+  #readLength(bytes: Buffer): number {
+    const length = bytes.readUInt32LE(0)
+    if (length > this.#maxBytes || length < FIXED_BYTES - LENGTH_BYTES)
+      throw new Error(`a frame of ${length} bytes`)
+    return length
   }
 
   #take(frame: Buffer): void {

@@ -20,8 +20,8 @@ import { readLines } from './read-lines.ts'
 const MB = 1024 * 1024
 const TIME_LIMIT_MS = 10_000
 const MEMORY_LIMIT_BYTES = 256 * MB
-/** Until it has been measured. */
-const EXPECTED_BYTES = 48 * MB
+/** Of a child at rest, until it has been measured. */
+export const EXPECTED_BYTES = 48 * MB
 /** A child that does not even begin an invocation is busy with what an earlier one left behind. */
 const BEGIN_LIMIT_MS = 1_000
 /** Of the processor's time, for a child that has nothing to do. */
@@ -34,6 +34,9 @@ const MAX_FRAME_BYTES = MAX_ANSWER_BYTES + 256 * 1024
 /** Of an invocation; the child drops what is more. */
 export const MAX_LOG_LINES = 1_000
 export const MAX_LINE_BYTES = 4_096
+/** From one invocation to the next: twice the log, of the invocation and of what it left behind, and the answer. */
+const MAX_FRAMES = 2 * MAX_LOG_LINES + 10
+const MAX_TOLD_BYTES = 48 * MB
 
 export interface RunnerEvents {
   /** Its first invocation may come. */
@@ -68,6 +71,8 @@ export class Runner {
   #pid: number | undefined
   #invocations = 0
   #lines = 0
+  #frames = 0
+  #toldBytes = 0
   /** Said before its first invocation: why it does not start. */
   #trouble = ''
   #resumeOutput: (() => void)[] = []
@@ -86,6 +91,7 @@ export class Runner {
     this.#channel = process.stdio[3] as Duplex
     const reader = new FrameReader(MAX_FRAME_BYTES, (kind, head, body) => this.#take(kind, head, body))
     this.#channel.on('data', (chunk: Buffer) => {
+      this.#toldBytes += chunk.length
       try {
         reader.push(chunk)
       } catch {
@@ -126,7 +132,7 @@ export class Runner {
     }
     this.#state = 'busy'
     this.#last = invocation
-    this.#lines = 0
+    this.#lines = this.#frames = this.#toldBytes = 0
     for (const resume of this.#resumeOutput) resume()
     return new Promise((settle) => {
       this.#run = { invocation, number, startedAtMs: this.#clock.now(), settle }
@@ -189,7 +195,9 @@ export class Runner {
 
   #take(kind: number, head: unknown, body: Buffer): void {
     if (this.#state === 'ended') return
-    if (kind === KIND.ready && this.#state === 'starting') this.#begin()
+    if (++this.#frames > MAX_FRAMES || this.#toldBytes > MAX_TOLD_BYTES)
+      this.end({ outcome: 'broken', reason: 'it says more than it may' })
+    else if (kind === KIND.ready && this.#state === 'starting') this.#begin()
     else if (kind === KIND.log) this.#log((head as LogHead).level, body.toString())
     else if (kind === KIND.answer && this.#run) this.#answer(head as AnswerHead, body, this.#run.invocation)
   }
@@ -228,8 +236,8 @@ export class Runner {
       this.#trouble = `${this.#trouble} ${message.trim()}`.slice(0, MAX_TROUBLE)
       return
     }
-    // Twice: of the invocation, and of what it left behind. A child that says more has been tampered with.
-    if (++this.#lines > 2 * MAX_LOG_LINES + 2) return
+    // What is written past the console counts as well.
+    if (++this.#lines > MAX_FRAMES) return
     this.#events.log(this.#last, level === 'warn' || level === 'error' ? level : 'info', message)
   }
 

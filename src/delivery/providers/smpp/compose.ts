@@ -18,7 +18,7 @@ export interface Composed {
 
 /** The submit_sm's of a message, or why it cannot go this way. */
 export function compose(
-  message: Pick<Outgoing, 'to' | 'body'>,
+  message: Pick<Outgoing, 'to' | 'from' | 'body'>,
   options: Pick<SmppOptions, 'source' | 'dest' | 'default_alphabet' | 'long' | 'registered_delivery'>,
   reference: number,
 ): Composed | SendResult {
@@ -28,7 +28,7 @@ export function compose(
   const { alphabet, parts } = splitSms(message.body, alphabetFor(message.body, options.default_alphabet))
   const encode = (text: string) => encodeText(text, alphabet, options.default_alphabet)
   const draft = (text: string): Draft => ({
-    source: sourceAddress(options.source),
+    source: sourceAddress(message.from ? { addr: message.from } : options.source),
     dest: { ...options.dest, addr: message.to.slice(1) },
     esmClass: 0,
     dataCoding: alphabet === 'gsm' ? DEFAULT_ALPHABET : UCS2,

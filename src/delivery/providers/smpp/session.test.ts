@@ -141,7 +141,7 @@ test('an answer without an id is taken for what it is', async (t) => {
   const message = outgoing(clock)
   assert.deepEqual(await provider.send(message, never()), {
     outcome: 'accepted',
-    messageId: `unnumbered-${message.attemptSid}`,
+    messageId: `unnumbered-${message.sid}`,
     segments: 1,
   })
   assert.deepEqual(await provider.send(outgoing(clock), never()), {

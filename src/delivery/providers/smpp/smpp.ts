@@ -1,10 +1,11 @@
-import type { Health, Provider, ProviderWorld, Receipt, SendResult } from '../../provider.ts'
+import type { Health, Provider, ProviderWorld, SendResult } from '../../provider.ts'
 import { compose } from './compose.ts'
 import { createDispatch } from './dispatch.ts'
+import { readIncoming } from './incoming.ts'
 import { openLink } from './link.ts'
 import type { SmppOptions } from './options.ts'
 import { createPace } from './pace.ts'
-import { decodeMessage, decodeMessageId, type Pdu } from './pdu.ts'
+import { decodeMessage, decodeMessageId, type Message, type Pdu } from './pdu.ts'
 import { answerId, readReceipt } from './receipt.ts'
 import { rolesOf, type Session } from './session.ts'
 import { isThrottling, refusal, STATUS } from './status.ts'
@@ -49,19 +50,25 @@ export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld)
   async function takeMessage(pdu: Pdu): Promise<number> {
     const message = decodeMessage(pdu.command, pdu.body)
     const receipt = message && readReceipt(message, options.message_id_type)
-    // Answered with "ok" all the same: an SMSC that hears "no" sends it again and holds the others back.
-    if (!receipt) {
-      log.warn({ provider: id, malformed: !message }, 'SMPP message is not a receipt')
-      return STATUS.ok
-    }
+    if (!receipt) return takeIncoming(message)
     const whole = wholeOfPart.get(receipt.messageId)
     if (whole && (receipt.state === 'sent' || receipt.state === 'delivered')) return STATUS.ok
-    return store({ providerId: id, ...receipt, messageId: whole ?? receipt.messageId })
+    return store(() => world.receipt({ providerId: id, ...receipt, messageId: whole ?? receipt.messageId }))
   }
 
-  async function store(receipt: Receipt): Promise<number> {
+  async function takeIncoming(message: Message | undefined): Promise<number> {
+    const incoming = message && readIncoming(message, options.default_alphabet)
+    // Answered with "ok" all the same: an SMSC that hears "no" sends it again and holds the others back.
+    if (!incoming) {
+      log.warn({ provider: id, malformed: !message }, 'SMPP message is neither a receipt nor a text')
+      return STATUS.ok
+    }
+    return store(() => world.incoming({ providerId: id, ...incoming }))
+  }
+
+  async function store(keep: () => Promise<void>): Promise<number> {
     try {
-      await world.receipt(receipt)
+      await keep()
       return STATUS.ok
     } catch {
       return STATUS.tryAgain
@@ -97,7 +104,7 @@ export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld)
     const messageId = decodeMessageId(answer.body)
     if (messageId === undefined) return { outcome: 'unknown', code: 'malformed_answer' }
     // Some carriers number nothing: the message was taken, but no receipt will ever match.
-    if (messageId === '') return { outcome: 'accepted', messageId: `unnumbered-${to.attemptSid}` }
+    if (messageId === '') return { outcome: 'accepted', messageId: `unnumbered-${to.sid}` }
     return { outcome: 'accepted', messageId: answerId(messageId, options.message_id_type) }
   }
 
@@ -144,7 +151,7 @@ export function openSmpp(id: string, options: SmppOptions, world: ProviderWorld)
 }
 
 interface Sending {
-  attemptSid: string
+  sid: string
   expiresAtMs: number
   signal: AbortSignal
 }

@@ -18,9 +18,9 @@ const auth = { user: 'mailer', password: 'pa55-w0rd-of-ours' }
 const never = new AbortController().signal
 
 const email = { subject: 'Your Acme verification code', html: '<p>482913</p>' }
-const message: Outgoing = {
+const message: Outgoing & { code: string } = {
   accountSid: 'AC00000000000000000000000000000001',
-  attemptSid: 'VL00000000000000000000000000000001',
+  sid: 'VL00000000000000000000000000000001',
   verificationSid: 'VE00000000000000000000000000000001',
   channel: 'email',
   to: 'Ann@Example.com',
@@ -159,6 +159,7 @@ function open(t: TestContext, given: Partial<SmtpOptions>) {
     random: { bytes: randomBytes, int: () => 0 },
     log: { info: log, warn: log, error: log },
     receipt: () => Promise.reject(new Error('SMTP has no receipts')),
+    incoming: () => Promise.reject(new Error('SMTP brings no messages')),
   }
   const provider = openSmtp('mail', options as SmtpOptions, world)
   t.after(() => provider.close())

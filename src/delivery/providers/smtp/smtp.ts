@@ -38,7 +38,7 @@ export function openSmtp(id: string, options: SmtpOptions, world: ProviderWorld)
 
     transport ??= openTransport(options)
     const opened = await transport
-    const messageId = `${message.attemptSid}@${sender.slice(sender.lastIndexOf('@') + 1)}`
+    const messageId = `${message.sid}@${sender.slice(sender.lastIndexOf('@') + 1)}`
     const watched: Watched = {}
     const mail: WatchedMail = {
       // Both as objects, since nodemailer reads a string as a list; the envelope is what the server acts on.

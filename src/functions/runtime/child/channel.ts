@@ -38,8 +38,9 @@ export function noteBegin(number: number): void {
   writeSync(DESCRIPTORS.progress, progress, 0, progress.length, 0)
 }
 
-let maxLines = 0
-let maxBytes = 0
+/** Until the server has said more: enough to tell why it does not start. */
+let maxLines = 1
+let maxBytes = 4_096
 let lines = 0
 
 export function limitLog(maxLogLines: number, maxLineBytes: number): void {

@@ -44,4 +44,4 @@ export function clearEnvironment(): void {
   for (const key of Object.keys(env)) if (!KEPT.has(key)) delete env[key]
 }
 
-const KEPT = new Set(['TMPDIR', 'HOME', 'LANG'])
+const KEPT = new Set(['TMPDIR', 'HOME'])

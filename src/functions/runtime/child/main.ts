@@ -7,7 +7,7 @@ import { takeOverConsole } from './console.ts'
 import { clearEnvironment, type HandlerContext, makeContext, publishVariables } from './context.ts'
 import { type Event, readEvent } from './event.ts'
 import { defineGlobals } from './globals.ts'
-import { describeError, hideInStacks, type Reply, replyWith, replyWithError, replyWithText } from './reply.ts'
+import { describeError, hideInErrors, type Reply, replyWith, replyWithError, replyWithText } from './reply.ts'
 import { restrainSignals } from './signals.ts'
 import { findTwilioFrom } from './twilio.ts'
 
@@ -19,6 +19,8 @@ let start: StartHead
 let files: ReadonlyMap<string, string>
 let context: HandlerContext
 let isUnderWay = false
+/** What the invocation under way has answered, and has not been sent yet. */
+let given: Reply | undefined
 
 listen((kind, head, body) => {
   if (kind === KIND.start) begin(head as StartHead)
@@ -34,7 +36,7 @@ function begin(head: StartHead): void {
   limitLog(start.maxLogLines, start.maxLineBytes)
   clearEnvironment()
   publishVariables(start.variables)
-  hideInStacks([start.root, ...(start.modules === null ? [] : [start.modules])])
+  hideInErrors([start.root, ...(start.modules === null ? [] : [start.modules])])
   takeOverConsole()
   restrainSignals()
   connectThrough(start.egress)
@@ -50,8 +52,10 @@ function invoke(head: InvokeHead, body: Buffer): void {
   /** What the same turn still does belongs to the invocation; if it never ends, so does this. */
   const answer = (reply: Reply) => {
     isAnswered = true
+    given = reply
     setImmediate(() => {
       isUnderWay = false
+      given = undefined
       endLog()
       void sendReply(reply)
     })
@@ -113,9 +117,9 @@ function sendReply({ status, headers, body }: Reply, last?: true): Promise<void>
 
 /** Nobody knows in what state the process is after something that nobody caught: it answers, and ends. */
 function endWith(error: unknown): void {
-  const reply = failWith(error)
+  const failed = failWith(error)
   endLog()
-  void (isUnderWay ? sendReply(reply, true) : Promise.resolve()).then(() => process.exit(1))
+  void (isUnderWay ? sendReply(given ?? failed, true) : Promise.resolve()).then(() => process.exit(1))
   isUnderWay = false
 }
 

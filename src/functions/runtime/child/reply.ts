@@ -40,7 +40,8 @@ interface ErrorBody {
 export function describeError(error: unknown): ErrorBody {
   try {
     const { message = '', name = 'Error', stack } = (error ?? {}) as Partial<Error>
-    if (typeof stack === 'string') return { message: `${message}`, name: `${name}`, stack: hidePlaces(stack) }
+    if (typeof stack === 'string')
+      return { message: hidePlaces(`${message}`), name: `${name}`, stack: hidePlaces(stack) }
     const made = new Error(typeof error === 'object' ? `${message}` : String(error))
     return { message: made.message, name: 'Error', stack: hidePlaces(made.stack ?? '') }
   } catch {
@@ -51,16 +52,16 @@ export function describeError(error: unknown): ErrorBody {
 let places: readonly string[] = []
 
 /** What of the machine's folders nobody has to read in an answer: the parts of paths before a project's own. */
-export function hideInStacks(folders: readonly string[]): void {
+export function hideInErrors(folders: readonly string[]): void {
   places = folders
 }
 
 /** Nor what called the function: this program, and Node. */
 const CALLERS = [dirname(import.meta.dirname), '(node:']
 
-function hidePlaces(stack: string): string {
-  const lines = stack.split('\n').filter((line) => !CALLERS.some((caller) => line.includes(caller)))
-  return places.reduce((text, place) => text.replaceAll(place, ''), lines.join('\n'))
+function hidePlaces(text: string): string {
+  const lines = text.split('\n').filter((line) => !CALLERS.some((caller) => line.includes(caller)))
+  return places.reduce((rest, place) => rest.replaceAll(place, ''), lines.join('\n'))
 }
 
 export const replyWithText = (status: number, text: string) => plain(status, 'text/plain; charset=utf8', text)

@@ -1,0 +1,94 @@
+import type { Context } from '../context.ts'
+
+const SWEEP_MS = 1_000
+
+/** How a queue finds its rows, takes them and works on them. */
+export interface Work<T> {
+  /** What it is called in the log. */
+  name: string
+  maxUnderWay: number
+  listDue(limit: number): Promise<T[]>
+  /** Takes a row for some time; undefined where another node was first. */
+  take(row: T): Promise<T | undefined>
+  /** What has to be done. The row is taken. */
+  process(row: T): Promise<void>
+  /** On SQLite nobody else can hold a row: makes all of them free. */
+  free(): Promise<unknown>
+}
+
+/**
+ * Rows that are their own queue entries: the node that commits one has taken it and begins at once; what crashed or did
+ * not fit is found by the sweeper when it is due.
+ */
+export class RowQueue<T> {
+  readonly #ctx: Pick<Context, 'clock' | 'storage' | 'log'>
+  readonly #work: Work<T>
+  readonly #underWay = new Set<Promise<void>>()
+  #sweeping: Promise<void> = Promise.resolve()
+  #stopSweeper = () => {}
+  #closed = false
+
+  constructor(ctx: Pick<Context, 'clock' | 'storage' | 'log'>, work: Work<T>) {
+    this.#ctx = ctx
+    this.#work = work
+  }
+
+  /** Begins to look for due rows. */
+  async start(): Promise<void> {
+    if (this.#ctx.storage.engine === 'sqlite') await this.#work.free()
+    this.#scheduleSweep()
+  }
+
+  /** Begins with a row that was committed in this turn, taken by this node; what does not fit is left to the sweeper. */
+  add(row: T): void {
+    if (!this.#closed && this.#underWay.size < this.#work.maxUnderWay) this.#begin(row)
+  }
+
+  /** Takes no more; resolves when what is under way has ended. What waits stays in its rows. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stopSweeper()
+    await this.drained()
+  }
+
+  /** Resolves when no sweep runs and nothing is under way here. */
+  async drained(): Promise<void> {
+    await this.#sweeping
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  #begin(row: T): void {
+    const work = this.#work
+      .process(row)
+      .catch((error: unknown) =>
+        this.#ctx.log.error({ queue: this.#work.name, err: error }, 'not recorded; it will be tried again'),
+      )
+      .finally(() => this.#underWay.delete(work))
+    this.#underWay.add(work)
+  }
+
+  #scheduleSweep(): void {
+    this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
+      this.#sweeping = this.#sweep()
+        .catch((error: unknown) =>
+          this.#ctx.log.error({ queue: this.#work.name, err: error }, 'sweep failed; it will be tried again'),
+        )
+        .then(() => {
+          if (!this.#closed) this.#scheduleSweep()
+        })
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const { maxUnderWay, listDue, take } = this.#work
+    const room = maxUnderWay - this.#underWay.size
+    if (room <= 0) return
+    // All at once, so that they share a commit.
+    await Promise.all(
+      (await listDue(room)).map(async (row) => {
+        const taken = await take(row)
+        if (taken && !this.#closed) this.#begin(taken)
+      }),
+    )
+  }
+}
