@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 /** A run with fewer tests has not found them all. Raise it with the suite. */
-const FLOOR = 850
+const FLOOR = 1_900
 
 const SUITE = [
   '--test',

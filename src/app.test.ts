@@ -173,7 +173,7 @@ describe('the HTTP server', () => {
         ['GET', `${service}/VerificationCheck`, 'POST'],
         ['POST', '/v2/Attempts', 'GET'],
         ['POST', '/v2/Attempts/Summary', 'GET'],
-        ['POST', '/inbox/messages', 'GET'],
+        ['DELETE', '/inbox/messages', 'GET, POST'],
       ] as const) {
         const answer = await inject(method, url)
         assert.deepEqual(answer.body, refused(20004, 405, 'Method not allowed'), `${method} ${url}`)

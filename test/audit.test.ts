@@ -66,6 +66,14 @@ describe('audit', () => {
   }
   const makeCallerId = async () => made('/v1/CallerIdConfirmations', await requestCallerId())
 
+  const makeNumber = () => made(`${own()}/IncomingPhoneNumbers.json`, { PhoneNumber: freshNumber() })
+  const makeMessage = async () => {
+    const form = { To: freshNumber(), From: freshNumber(), Body: 'Hello' }
+    const sid = await made(`${own()}/Messages.json`, form)
+    await server.ctx.messaging.drained()
+    return sid
+  }
+
   /** Where functions are, and what is below that. */
   const within = { service: '', environment: '', function: '', asset: '', version: '' }
   const functions = () => `/v1/Services/${within.service}`
@@ -172,6 +180,25 @@ describe('audit', () => {
       type: 'usage-trigger.deleted',
       make: makeTrigger,
     },
+    'POST /2010-04-01/Accounts/:AccountSid/IncomingPhoneNumbers': {
+      type: 'incoming-phone-number.created',
+      form: () => ({ PhoneNumber: freshNumber() }),
+    },
+    'POST /2010-04-01/Accounts/:AccountSid/IncomingPhoneNumbers/:Sid': {
+      type: 'incoming-phone-number.updated',
+      make: makeNumber,
+      form: () => ({ SmsUrl: 'https://example.com/sms' }),
+    },
+    'DELETE /2010-04-01/Accounts/:AccountSid/IncomingPhoneNumbers/:Sid': {
+      type: 'incoming-phone-number.deleted',
+      make: makeNumber,
+    },
+    'POST /2010-04-01/Accounts/:AccountSid/Messages/:Sid': {
+      type: 'message.redacted',
+      make: makeMessage,
+      form: () => ({ Body: '' }),
+    },
+    'DELETE /2010-04-01/Accounts/:AccountSid/Messages/:Sid': { type: 'message.deleted', make: makeMessage },
     'POST /v1/Services': {
       type: 'serverless-service.created',
       form: () => ({ UniqueName: 'audited', FriendlyName: 'x' }),
@@ -210,6 +237,8 @@ describe('audit', () => {
     'POST /v2/Services/:ServiceSid/Verifications/:SidOrTo',
     'POST /v2/Services/:ServiceSid/VerificationCheck',
     'POST /2010-04-01/Accounts/:AccountSid/OutgoingCallerIds',
+    'POST /2010-04-01/Accounts/:AccountSid/Messages',
+    'POST /inbox/messages',
   ])
 
   interface Row {

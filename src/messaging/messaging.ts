@@ -20,6 +20,7 @@ export interface Messaging {
 /** Fewer than codes may have: whoever sends to many keeps no code waiting. */
 const MAX_SENDS = 64
 const MAX_ANSWERS = 50
+const MAX_ANSWERS_OF_ACCOUNT = 10
 
 /** `routes`: the providers of `sms`, in order, whose circuits are shared with codes. */
 export function openMessaging(ctx: Context, routes: readonly Route[]): Messaging {
@@ -28,11 +29,15 @@ export function openMessaging(ctx: Context, routes: readonly Route[]): Messaging
     if (!ids) return routes
     return ids.flatMap((id) => routes.find(({ provider }) => provider.id === id) ?? [])
   }
-  const sends = openQueue(ctx, 'send', MAX_SENDS, SEND_LEASE_MS, (message) =>
+  const sends = openQueue(ctx, 'send', [MAX_SENDS, MAX_SENDS], SEND_LEASE_MS, (message) =>
     deliverMessage(ctx, routesFrom(message.from), message),
   )
-  const answers = openQueue(ctx, 'answer', MAX_ANSWERS, ANSWER_LEASE_MS, (message) =>
-    answerMessage(ctx, message),
+  const answers = openQueue(
+    ctx,
+    'answer',
+    [MAX_ANSWERS, MAX_ANSWERS_OF_ACCOUNT],
+    ANSWER_LEASE_MS,
+    (message) => answerMessage(ctx, message),
   )
   return {
     sends,
@@ -54,7 +59,7 @@ export function openMessaging(ctx: Context, routes: readonly Route[]): Messaging
 function openQueue(
   ctx: Context,
   queue: Queue,
-  maxUnderWay: number,
+  [maxUnderWay, maxOfAccount]: readonly [number, number],
   leaseMs: number,
   process: (message: Message) => Promise<void>,
 ): RowQueue<Message> {
@@ -63,6 +68,7 @@ function openQueue(
   return new RowQueue(ctx, {
     name: queue,
     maxUnderWay,
+    maxOfAccount,
     process,
     listDue: (limit) => listDue(system.read, queue, clock.now(), limit),
     async take(message) {

@@ -1,12 +1,20 @@
 import type { Context } from '../context.ts'
 
 const SWEEP_MS = 1_000
+/** Taken by this node, and waiting for their turn. What is beyond is left to the sweeper. */
+const MAX_WAITING = 1_000
+
+interface Row {
+  accountSid: string
+}
 
 /** How a queue finds its rows, takes them and works on them. */
-export interface Work<T> {
+export interface Work<T extends Row> {
   /** What it is called in the log. */
   name: string
   maxUnderWay: number
+  /** So that one account's slow receivers hold up nobody else. */
+  maxOfAccount: number
   listDue(limit: number): Promise<T[]>
   /** Takes a row for some time; undefined where another node was first. */
   take(row: T): Promise<T | undefined>
@@ -20,10 +28,11 @@ export interface Work<T> {
  * Rows that are their own queue entries: the node that commits one has taken it and begins at once; what crashed or did
  * not fit is found by the sweeper when it is due.
  */
-export class RowQueue<T> {
+export class RowQueue<T extends Row> {
   readonly #ctx: Pick<Context, 'clock' | 'storage' | 'log'>
   readonly #work: Work<T>
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Map<Promise<void>, string>()
+  #waiting: T[] = []
   #sweeping: Promise<void> = Promise.resolve()
   #stopSweeper = () => {}
   #closed = false
@@ -39,22 +48,39 @@ export class RowQueue<T> {
     this.#scheduleSweep()
   }
 
-  /** Begins with a row that was committed in this turn, taken by this node; what does not fit is left to the sweeper. */
+  /** Has a row that was committed in this turn, taken by this node, its turn. */
   add(row: T): void {
-    if (!this.#closed && this.#underWay.size < this.#work.maxUnderWay) this.#begin(row)
+    if (this.#closed || this.#waiting.length >= MAX_WAITING) return
+    this.#waiting.push(row)
+    this.#fill()
   }
 
   /** Takes no more; resolves when what is under way has ended. What waits stays in its rows. */
   async close(): Promise<void> {
     this.#closed = true
     this.#stopSweeper()
+    this.#waiting = []
     await this.drained()
   }
 
   /** Resolves when no sweep runs and nothing is under way here. */
   async drained(): Promise<void> {
     await this.#sweeping
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.keys())
+  }
+
+  #hasRoomFor({ accountSid }: T): boolean {
+    const { maxUnderWay, maxOfAccount } = this.#work
+    if (this.#underWay.size >= maxUnderWay) return false
+    return [...this.#underWay.values()].filter((sid) => sid === accountSid).length < maxOfAccount
+  }
+
+  #fill(): void {
+    this.#waiting = this.#waiting.filter((row) => {
+      const hasRoom = this.#hasRoomFor(row)
+      if (hasRoom) this.#begin(row)
+      return !hasRoom
+    })
   }
 
   #begin(row: T): void {
@@ -63,8 +89,11 @@ export class RowQueue<T> {
       .catch((error: unknown) =>
         this.#ctx.log.error({ queue: this.#work.name, err: error }, 'not recorded; it will be tried again'),
       )
-      .finally(() => this.#underWay.delete(work))
-    this.#underWay.add(work)
+      .finally(() => {
+        this.#underWay.delete(work)
+        this.#fill()
+      })
+    this.#underWay.set(work, row.accountSid)
   }
 
   #scheduleSweep(): void {
@@ -82,12 +111,12 @@ export class RowQueue<T> {
   async #sweep(): Promise<void> {
     const { maxUnderWay, listDue, take } = this.#work
     const room = maxUnderWay - this.#underWay.size
-    if (room <= 0) return
+    if (room <= 0 || this.#waiting.length > 0) return
     // All at once, so that they share a commit.
     await Promise.all(
       (await listDue(room)).map(async (row) => {
-        const taken = await take(row)
-        if (taken && !this.#closed) this.#begin(taken)
+        const taken = this.#hasRoomFor(row) && (await take(row))
+        if (taken) this.add(taken)
       }),
     )
   }

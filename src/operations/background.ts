@@ -50,7 +50,8 @@ export async function runBackground(ctx: Context, round = 0): Promise<void> {
   await pruneAlerts(ctx.storage, now - ALERT_DAYS * DAY_MS)
   await pruneServices(system, verificationsMs)
   await pruneDeliveries(system, now - CALLBACK_DAYS * DAY_MS)
-  await pruneParts(system, now - DAY_MS)
+  if ((await pruneParts(system, now - DAY_MS)) > 0)
+    ctx.log.warn({}, 'parts of incoming messages dropped: the others never came')
   await purgeServices(ctx)
   if (round % ROUNDS_A_LOOK === 0) await pruneVersions(ctx)
 }

@@ -61,6 +61,30 @@ export class WebhookQueue {
     })
   }
 
+  /** One signed call, at once, beside the queue. Undefined where the account is not active. */
+  async call(
+    { accountSid, url: text, method, form }: Pick<Delivery, 'accountSid' | 'url' | 'method' | 'form'>,
+    more: Pick<Outward, 'keepsAnswer' | 'timeoutMs'> = {},
+  ): Promise<Called | undefined> {
+    const account = await this.#findActive(accountSid)
+    if (!account) return undefined
+    // As the rules are now, which need not be those of the day it was given.
+    const url = parseDestination(text, this.policy)
+    if (!url) return { outcome: 'failed', reason: 'refused', cause: 'not an address to be called' }
+    const token = openAuthToken(this.#ctx, account.sid, account.authToken)
+    // What is below the domains of Functions is this server, whatever DNS says.
+    const isOwn = labelOf(this.#ctx.config, url.host) !== undefined
+    return callOut(
+      { ...compose(method, url, form, token), ...more },
+      {
+        policy: this.policy,
+        clock: this.#ctx.clock,
+        resolve: this.#resolve,
+        connectSelf: isOwn ? () => this.#ctx.functions.egress.connect(url.protocol === 'https:') : undefined,
+      },
+    )
+  }
+
   /** Begins to look for what is due. */
   start(): void {
     this.#scheduleSweep()
@@ -177,30 +201,6 @@ export class WebhookQueue {
     const account = await findAccount(read, sid)
     const parent = account?.parentSid ? await findAccount(read, account.parentSid) : account
     return account?.status === 'active' && parent?.status === 'active' ? account : undefined
-  }
-
-  /** One signed call, at once, beside the queue. Undefined where the account is not active. */
-  async call(
-    { accountSid, url: text, method, form }: Pick<Delivery, 'accountSid' | 'url' | 'method' | 'form'>,
-    more: Pick<Outward, 'keepsAnswer' | 'timeoutMs'> = {},
-  ): Promise<Called | undefined> {
-    const account = await this.#findActive(accountSid)
-    if (!account) return undefined
-    // As the rules are now, which need not be those of the day it was given.
-    const url = parseDestination(text, this.policy)
-    if (!url) return { outcome: 'failed', reason: 'refused', cause: 'not an address to be called' }
-    const token = openAuthToken(this.#ctx, account.sid, account.authToken)
-    // What is below the domains of Functions is this server, whatever DNS says.
-    const isOwn = labelOf(this.#ctx.config, url.host) !== undefined
-    return callOut(
-      { ...compose(method, url, form, token), ...more },
-      {
-        policy: this.policy,
-        clock: this.#ctx.clock,
-        resolve: this.#resolve,
-        connectSelf: isOwn ? () => this.#ctx.functions.egress.connect(url.protocol === 'https:') : undefined,
-      },
-    )
   }
 
   #backoffMs(tries: number): number {

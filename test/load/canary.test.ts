@@ -59,8 +59,10 @@ channels:
 
 /** Every row of every table, bytes as hexadecimal digits; on SQLite the files as they are. */
 async function dumpDatabase({ env, dataDir }: Installation): Promise<string> {
-  const files = readdirSync(dataDir).filter((name) => name !== CONFIG_FILE)
-  const texts = files.map((name) => readFileSync(join(dataDir, name), 'latin1'))
+  const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name !== CONFIG_FILE,
+  )
+  const texts = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
   if (!env.DATABASE_URL) return texts.join('\n')
   const client = new pg.Client({ connectionString: env.DATABASE_URL })
   await client.connect()
