@@ -15,7 +15,12 @@ export async function examineWall(config: Config): Promise<Finding> {
     if (kind !== 'none') return { what, state: 'ok', detail: describe() }
     const advice = 'docs/functions.md, under Isolation'
     return refusal === undefined
-      ? { what, state: 'warning', detail: `${describe()}: run nobody's code but your own`, advice }
+      ? {
+          what,
+          state: 'warning',
+          detail: `${describe()}: run nobody's code but your own, which may fill the disk`,
+          advice,
+        }
       : { what, state: 'problem', detail: refusal, advice }
   } finally {
     await rm(folder, { recursive: true })

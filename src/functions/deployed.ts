@@ -53,6 +53,8 @@ export interface KeptDeployed {
 }
 
 const MAX_KEPT = 1_000
+/** More than an environment may have. */
+const MAX_VARIABLES = 1_000
 
 interface Kept {
   /** As it was before the look-up: what that found may be newer, and never older. */
@@ -74,7 +76,7 @@ export function keepDeployed({ storage, vault }: Pick<Context, 'storage' | 'vaul
       findService(read, accountSid, serviceSid),
       buildSid === null ? undefined : findRunnable(read, accountSid, buildSid),
       buildSid === null ? [] : listVersionsOfBuild(read, accountSid, buildSid),
-      listVariables(read, accountSid, sid, { cursor: undefined, limit: MAX_KEPT }),
+      listVariables(read, accountSid, sid, { cursor: undefined, limit: MAX_VARIABLES }),
     ])
     if (!service) return undefined
     return {
@@ -120,7 +122,8 @@ export function keepDeployed({ storage, vault }: Pick<Context, 'storage' | 'vaul
   }
 }
 
-function byPath(versions: readonly Version[], kind: Version['kind']): Map<string, DeployedVersion> {
+/** Those of one kind, as they are deployed. */
+export function byPath(versions: readonly Version[], kind: Version['kind']): Map<string, DeployedVersion> {
   const ofKind = versions.filter((version) => version.kind === kind)
   return new Map(
     ofKind.map(({ resourceSid, sid, path, visibility, contentType, hash, size, createdAtMs }) => [

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { openAuthToken } from '../accounts/accounts/account.ts'
+import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import type { Principal } from '../accounts/authorize.ts'
 import type { Context } from '../context.ts'
 import { StorageUnavailable } from '../storage/storage.ts'
@@ -137,10 +137,21 @@ function isFromTwilio(ctx: Context, { account }: Principal, visit: Visit, body: 
   const { 'x-twilio-signature': signature, 'content-type': contentType } = visit.request.headers
   const sealed = [account.authToken, ...(account.secondary ? [account.secondary.token] : [])]
   return isSigned(
-    sealed.map((token) => openAuthToken(ctx, account.sid, token)),
+    sealed.map((token) => openToken(ctx, account, token)),
     { url: visit.call.url, signature: [signature].flat()[0], contentType, body },
   )
 }
+
+/** Opened once for as long as the account is kept as it is. */
+function openToken(ctx: Context, { sid }: Account, sealed: Uint8Array): string {
+  const known = openedTokens.get(sealed)
+  if (known !== undefined) return known
+  const token = openAuthToken(ctx, sid, sealed)
+  openedTokens.set(sealed, token)
+  return token
+}
+
+const openedTokens = new WeakMap<Uint8Array, string>()
 
 async function invoke(
   ctx: Context,
@@ -157,7 +168,7 @@ async function invoke(
   const { serviceSid, environmentSid, variables, includeCredentials } = deployed
   const credentials = includeCredentials && {
     ACCOUNT_SID: account.sid,
-    AUTH_TOKEN: openAuthToken(ctx, account.sid, account.authToken),
+    AUTH_TOKEN: openToken(ctx, account, account.authToken),
   }
   const place = { PATH: version.path, DOMAIN_NAME: call.domainName }
   const sids = { SERVICE_SID: serviceSid, ENVIRONMENT_SID: environmentSid }

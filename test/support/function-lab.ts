@@ -17,6 +17,7 @@ export interface FunctionLab {
   deploy(change: Partial<Deployed> & { sources?: Record<string, string> }): Promise<Deployed>
   /** `level message`, in the order of their coming. */
   logged: string[]
+  wall: Wall
   /** Where children have their folders. */
   scratch: string
   close(): Promise<void>
@@ -121,11 +122,12 @@ export async function functionLab(
   }
 
   await mkdir(join(folder, 'wall'))
+  const found =
+    wall ??
+    (await openWall({ functionsIsolation: 'best', host: '127.0.0.1' }, join(folder, 'wall'), systemRandom))
   const pools = await openPools({
     clock,
-    wall:
-      wall ??
-      (await openWall({ functionsIsolation: 'best', host: '127.0.0.1' }, join(folder, 'wall'), systemRandom)),
+    wall: found,
     egress: egress ?? NO_EGRESS,
     bundles: {
       ensure: ({ buildSid }) => Promise.resolve({ dir: dirs.get(buildSid) ?? '', modules: modules ?? null }),
@@ -139,6 +141,7 @@ export async function functionLab(
     pools,
     deployed: first,
     logged,
+    wall: found,
     scratch: join(folder, 'scratch'),
     async deploy({ sources: functions, ...change }) {
       if (!functions) return { ...first, ...change }

@@ -118,6 +118,13 @@ describe('bundles', () => {
     assert.ok(existsSync((await bundles.ensure(build)).dir))
   })
 
+  test('leave room on the disk', async () => {
+    const build = await bundled({ '/hello': '1' })
+    const [version] = build.functions.values()
+    const functions = new Map([['/hello', { ...(version as DeployedVersion), size: 2 ** 60 }]])
+    await assert.rejects(bundles.ensure({ ...build, functions }), /too little room left on the disk/)
+  })
+
   test('go when they are old and run nowhere', async () => {
     const [deployed, old, fresh] = await Promise.all([bundled({}), bundled({}, {}, RUNTIME), bundled({})])
     const dirs = await Promise.all(

@@ -5,6 +5,7 @@ import { readContent } from '../contents.ts'
 import type { DeployedVersion } from '../deployed.ts'
 import { isDeployed } from '../environments/store.ts'
 import type { Dependency } from './dependencies.ts'
+import { checkRoom } from './disk-room.ts'
 import { BuildFailure } from './failure.ts'
 import type { Modules } from './install.ts'
 
@@ -73,6 +74,10 @@ export async function openBundles(
 
   async function write(draft: string, build: Bundled, link: string | null): Promise<void> {
     const files = listFiles(build)
+    await checkRoom(
+      unfinished,
+      [...files.values()].reduce((sum, { size }) => sum + size, 0),
+    )
     // Whatever a package.json further up says.
     await put(join(draft, 'package.json'), '{"type":"commonjs"}')
     if (link !== null) await symlink(link, join(draft, 'node_modules'))

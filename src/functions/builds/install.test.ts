@@ -111,6 +111,22 @@ describe('packages', () => {
     assert.deepEqual(left(), [])
   })
 
+  test('that grow too large are not waited for', async () => {
+    const clock = fakeClock()
+    const modules = await installWith(
+      `${fill('1')}
+      fs.truncateSync('node_modules/pure/index.js', 251 * 1024 * 1024)
+      fs.writeFileSync('../large', '')
+      setInterval(() => {}, 1000)`,
+      clock,
+    )
+    const failed = assert.rejects(modules.resolve(need('10'), clock.now() + 60_000), /larger than 250 MB/)
+    while (!existsSync(join(home, 'npm/large'))) await new Promise((resolve) => setImmediate(resolve))
+    await clock.advance('3s')
+    await failed
+    assert.deepEqual(left(), [])
+  })
+
   test('are installed by a program that sees its own folder only, and of the environment what it needs', async () => {
     writeFileSync(join(folder, 'master.key'), 'secret')
     const modules = await installWith(`${fill('1')}

@@ -5,6 +5,7 @@ import { basename, delimiter, dirname, join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import type { Secret } from '../../secret.ts'
 import type { Wall } from '../wall/wall.ts'
+import { checkRoom } from './disk-room.ts'
 import { BuildFailure } from './failure.ts'
 import { sizeOf } from './folder-size.ts'
 
@@ -24,6 +25,7 @@ export const cacheOf = (home: string) => join(home, 'cache')
 
 /** Unpacked. */
 const MAX_MB = 250
+const MB = 1024 * 1024
 const MEASURE_MS = 3_000
 const MAX_ERROR_LENGTH = 4_000
 
@@ -45,7 +47,8 @@ const FLAGS = [
 
 /**
  * Runs npm in a folder below `home`, behind the wall but with the network. Throws BuildFailure where it fails, is not
- * there, takes longer than until `deadlineMs`, or fetches too much; another error where the server closes.
+ * there, takes longer than until `deadlineMs`, or fetches too much for us or for the disk; another error where the server
+ * closes.
  */
 export async function runNpm(
   world: NpmWorld,
@@ -58,8 +61,10 @@ export async function runNpm(
   const program = findNpm(given.PATH ?? '')
   if (program === undefined)
     throw new BuildFailure('Dependencies need npm, and the server finds none on its PATH')
+  await checkRoom(home, MAX_MB * MB)
   const argv = [process.execPath, program, command, ...FLAGS, `--prefix=${folder}`]
-  const wrapped = wall.wrap(argv, { readable: [dirname(dirname(program))], writable: home, network: true })
+  const readable = [dirname(dirname(program))]
+  const wrapped = wall.wrap(argv, { readable, writable: home, keeps: true, network: true })
   // Behind the wall it may be another user.
   const { uid, gid } = await stat(home)
   for (const path of [folder, ...(await readdir(folder)).map((name) => join(folder, name))])
@@ -75,38 +80,40 @@ export async function runNpm(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, MAX_ERROR_LENGTH)
   })
-  let reason: string | undefined
-  const stop = (why: string) => {
-    reason ??= why
+  let failure: unknown
+  const stop = (why: unknown) => {
+    failure ??= why
     child.kill('SIGKILL')
   }
   const cancelTimeout = clock.after(Math.max(0, deadlineMs - clock.now()), () =>
-    stop('Installing the dependencies took too long'),
+    stop(new BuildFailure('Installing the dependencies took too long')),
   )
-  const cancelMeasure = measure(clock, folder, () => stop(TOO_LARGE))
+  const cancelMeasure = measure(clock, folder, stop)
   try {
     const status = await new Promise<number | null>((resolve, reject) =>
       child.once('error', reject).once('close', resolve),
     )
-    if (reason !== undefined) throw new BuildFailure(reason)
+    if (failure !== undefined) throw failure
     if (status !== 0) throw new BuildFailure(explain(complaint))
   } finally {
     cancelTimeout()
     cancelMeasure()
   }
-  if ((await sizeOf(folder)) > MAX_MB * 1024 * 1024) throw new BuildFailure(TOO_LARGE)
+  await checkSize(folder)
 }
 
-const TOO_LARGE = `The dependencies are larger than ${MAX_MB} MB`
+async function checkSize(folder: string): Promise<void> {
+  if ((await sizeOf(folder)) > MAX_MB * MB)
+    throw new BuildFailure(`The dependencies are larger than ${MAX_MB} MB`)
+}
 
-/** Calls `stop` once what a folder holds is too much. */
-function measure(clock: Clock, folder: string, stop: () => void): () => void {
+/** Calls `stop` once a folder holds too much, or npm has filled the disk otherwise: with its cache. */
+function measure(clock: Clock, folder: string, stop: (why: unknown) => void): () => void {
   let cancel = () => {}
   let isOver = false
   const next = () => {
     cancel = clock.after(MEASURE_MS, async () => {
-      if ((await sizeOf(folder)) > MAX_MB * 1024 * 1024) stop()
-      else if (!isOver) next()
+      await Promise.all([checkSize(folder), checkRoom(folder, 0)]).then(() => isOver || next(), stop)
     })
   }
   next()

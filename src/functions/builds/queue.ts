@@ -1,6 +1,7 @@
+import { complainSparingly } from '../../complaint.ts'
 import type { Context } from '../../context.ts'
+import { byPath } from '../deployed.ts'
 import { listVersionsOfBuild } from '../versions/store.ts'
-import type { Version } from '../versions/version.ts'
 import type { KeptBundles } from './bundle.ts'
 import type { Dependency } from './dependencies.ts'
 import { BuildFailure } from './failure.ts'
@@ -31,6 +32,7 @@ export interface Workshop {
 export class BuildQueue {
   readonly #ctx: Pick<Context, 'storage' | 'clock' | 'log'>
   readonly #workshop: Workshop
+  readonly #complain: ReturnType<typeof complainSparingly>
   /** By sid. */
   readonly #underWay = new Map<string, Promise<void>>()
   #sweeping: Promise<void> = Promise.resolve()
@@ -41,6 +43,7 @@ export class BuildQueue {
   constructor(ctx: Pick<Context, 'storage' | 'clock' | 'log'>, workshop: Workshop) {
     this.#ctx = ctx
     this.#workshop = workshop
+    this.#complain = complainSparingly(ctx, 'builds could not be looked for; it will be tried again')
     this.#pruneAtMs = ctx.clock.now() + PRUNE_MS
   }
 
@@ -74,9 +77,6 @@ export class BuildQueue {
     await this.#sweeping
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values())
   }
-
-  #complain = (error: unknown) =>
-    this.#ctx.log.error({ err: error }, 'builds could not be looked for; it will be tried again')
 
   #follow(look: () => Promise<void>): void {
     this.#sweeping = this.#sweeping.then(look).catch(this.#complain)
@@ -187,9 +187,4 @@ export class BuildQueue {
       await renewal
     }
   }
-}
-
-function byPath(versions: readonly Version[], kind: Version['kind']) {
-  const ofKind = versions.filter((version) => version.kind === kind)
-  return new Map(ofKind.map((version) => [version.path, { ...version, versionSid: version.sid }]))
 }

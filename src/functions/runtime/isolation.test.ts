@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { fakeClock } from '../../../test/support/clock.ts'
 import { type FunctionLab, functionLab, NO_WALL } from '../../../test/support/function-lab.ts'
 import type { Deployed } from '../deployed.ts'
-import { MAX_LOG_LINES } from './runner.ts'
+import { MAX_LINE_BYTES, MAX_LOG_BYTES } from './runner.ts'
 
 const COUNTER = 'let count = 0; exports.handler = (c, e, callback) => callback(null, String(++count))'
 const run = (code: string) => `exports.handler = (context, event, callback) => { ${code} }`
@@ -45,6 +45,17 @@ const SOURCES = {
     run(`const { writeSync } = require('node:fs'); const frame = Buffer.from([7, 0, 0, 0, 4, 2, 0, 0, 0, 123, 125])
     for (;;) try { writeSync(3, frame) } catch {}`),
   '/close': run(`${BEGUN} require("node:fs").closeSync(3)`),
+  '/hold': run('globalThis.held = Buffer.alloc(150 << 20, 1); console.log("held")'),
+  '/fill': run(`const fs = require('node:fs'), { join } = require('node:path')
+    const file = fs.openSync(join(require('node:os').tmpdir(), 'file'), 'w'), megabyte = Buffer.alloc(1 << 20)
+    let megabytes = 0
+    try { for (;;) megabytes += fs.writeSync(file, megabyte) >> 20 } catch (error) { fs.closeSync(file); callback(null, { megabytes, code: error.code }) }`),
+  '/descriptors': run(`const fs = require('node:fs'), files = []
+    for (let fd = 0; fd < 256; fd++) try { if (fs.fstatSync(fd).isFile()) files.push(fd) } catch {}
+    callback(null, files)`),
+  '/progress': run(`const { writeSync } = require('node:fs'); let bytes = 0
+    try { for (;;) bytes += writeSync(4, Buffer.alloc(1 << 16)) } catch (error) { callback(null, { bytes, code: error.code }) }`),
+  '/slow': run('console.log("slow"); setTimeout(() => callback(null, "done"), 1500)'),
   '/read-server': run('callback(null, require("node:fs").readFileSync("/etc/passwd", "utf8"))'),
   '/late-loop': run(
     'setTimeout(() => { console.log("looping"); for (;;); }, 20); callback(null, "answered")',
@@ -118,21 +129,41 @@ describe('in real time', () => {
     })
   }
 
+  test('who writes without end fills a folder in memory, and no disk', async (t) => {
+    if (lab.wall.kind === 'none') return t.skip(lab.wall.describe())
+    assert.deepEqual(JSON.parse((await lab.call('/fill')).text), { megabytes: 64, code: 'ENOSPC' })
+    const onDisk = await readdir(join(lab.scratch, 'tmp'), { recursive: true })
+    assert.deepEqual(
+      onDisk.filter((name) => !/^c\w+(\/(tmp|out|out\/proxy))?$/.test(name)),
+      [],
+    )
+    await assertUnharmed()
+  })
+
+  test('a child holds no file open that it could write to, and its pipes are soon full', async () => {
+    assert.deepEqual(JSON.parse((await lab.call('/descriptors')).text), [])
+    const { bytes, code } = JSON.parse((await lab.call('/progress')).text)
+    assert.equal(code, 'EAGAIN')
+    assert.ok(bytes < 1024 * 1024)
+    // What comes next is begun once, though the pipe is full.
+    await lab.call('/slow')
+    assert.equal(lab.logged.filter((line) => line === 'info slow').length, 1)
+    await assertUnharmed()
+  })
+
   test('a header that is too long is refused', async () => {
     const { status, text } = await lab.call('/header')
     assert.deepEqual([status, text], [431, 'Response headers or cookies too long'])
     await assertUnharmed()
   })
 
-  test('a bomb of logs is cut to lines of 4 KB, as many as there may be, and how many more there were', async () => {
+  test('a bomb of logs is cut to lines of 4 KB, as many as come to 256 KB, and how many more there were', async () => {
     lab.logged.length = 0
     assert.equal((await lab.call('/logs')).text, 'said')
-    assert.equal(lab.logged.length, MAX_LOG_LINES + 1)
+    const kept = MAX_LOG_BYTES / MAX_LINE_BYTES
+    assert.equal(lab.logged.length, kept + 1)
     assert.equal(lab.logged[0], `info ${'x'.repeat(4096)}`)
-    assert.equal(
-      lab.logged.at(-1),
-      `warn ${200_000 - MAX_LOG_LINES} more lines of this invocation were dropped`,
-    )
+    assert.equal(lab.logged.at(-1), `warn ${200_000 - kept} more lines of this invocation were dropped`)
     await assertUnharmed()
   })
 
@@ -182,7 +213,7 @@ describe('in time that is told', () => {
 
   test('ten children at most; who waits longer than 2 seconds is turned away, and the 201st at once', async () => {
     const clock = fakeClock()
-    const lab = await functionLab(SOURCES, { clock })
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 2048 })
     const calls = Array.from({ length: 12 }, () => lab.call('/silence'))
     const begun = () => lab.logged.filter((line) => line === 'info begun').length
     await until(() => begun() === 1)
@@ -213,6 +244,40 @@ describe('in time that is told', () => {
     assert.equal((await second).outcome, 'busy')
     await clock.advance('8s')
     assert.equal((await first).outcome, 'timeout')
+    assert.equal((await lab.call('/counter')).text, '1')
+    await lab.close()
+  })
+
+  test('of children that grow beyond the memory of all the largest ends', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 200 })
+    const deployed = await lab.deploy({ environmentSid: 'ZE2' })
+    const [small, large] = [lab.call('/silence', { deployed }), lab.call('/hold')]
+    await until(saidBy(lab, 'info begun'))
+    await until(saidBy(lab, 'info held'))
+    let ended: Awaited<typeof large> | undefined
+    void large.then((answer) => (ended = answer))
+    // Until it is known which process to measure.
+    await until(() => clock.advance('50ms').then(() => ended !== undefined))
+    assert.deepEqual([ended?.outcome, /used the most/.test(ended?.reason ?? '')], ['crashed', true])
+    await lab.close()
+    assert.equal((await small).outcome, 'busy')
+  })
+
+  test('what a child has written takes of the memory', async (t) => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 140 })
+    if (lab.wall.kind === 'none') {
+      await lab.close()
+      return t.skip(lab.wall.describe())
+    }
+    const deployed = await lab.deploy({ environmentSid: 'ZE2' })
+    assert.equal((await lab.call('/counter')).text, '1')
+    await lab.call('/fill')
+    assert.equal((await lab.call('/counter')).text, '2')
+    await clock.advance('1s')
+    assert.equal((await lab.call('/counter', { deployed })).text, '1')
+    // There was room for both, but for that.
     assert.equal((await lab.call('/counter')).text, '1')
     await lab.close()
   })

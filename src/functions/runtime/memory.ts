@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 
 /** Of the processor's time, as the kernel tells it. */
@@ -8,6 +8,16 @@ const TICK_MS = 10
 export function residentBytes(pid: number): number | undefined {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? '') ?? []
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+}
+
+/** What the file system at a folder holds, as a process sees it; undefined where we may not look. */
+export function storedBytes(pid: number, folder: string): number | undefined {
+  try {
+    const { bsize, blocks, bfree } = statfsSync(`/proc/${pid}/root${folder}`)
+    return (blocks - bfree) * bsize
+  } catch {
+    return undefined
+  }
 }
 
 /** Time of the processor that it has used so far, in ms; undefined as above. */

@@ -7,7 +7,7 @@ import { MAX_ANSWER_BYTES } from './answer.ts'
 import { type Ground, openLauncher } from './launch.ts'
 import { Pool, type PoolWorld } from './pool.ts'
 import type { StartHead } from './protocol.ts'
-import { EXPECTED_BYTES, MAX_LINE_BYTES, MAX_LOG_LINES, Runner } from './runner.ts'
+import { EXPECTED_BYTES, MAX_LINE_BYTES, MAX_LOG_BYTES, MAX_LOG_LINES, Runner } from './runner.ts'
 
 export interface Invocation {
   deployed: Deployed
@@ -96,6 +96,7 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
         modules: bundle.modules,
         egress: launched.egress,
         maxLogLines: MAX_LOG_LINES,
+        maxLogBytes: MAX_LOG_BYTES,
         maxLineBytes: MAX_LINE_BYTES,
         maxBodyBytes: MAX_ANSWER_BYTES,
       }
@@ -103,23 +104,36 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
     },
     mayStart(isFirst) {
       const mostBytes = options.memoryMb * MB * (isFirst ? 1 : GROWTH_SHARE)
-      const used = () => allRunners().reduce((sum, { residentBytes }) => sum + residentBytes, 0)
-      while (used() + EXPECTED_BYTES > mostBytes) {
-        const idle = allRunners().filter((runner) => runner.isIdle)
-        const [longest] = idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs)
-        if (!longest) return false
-        longest.end()
-      }
+      while (usedBytes() + EXPECTED_BYTES > mostBytes) if (!endIdle()) return false
       return true
     },
   }
 
   const allPools = () => [...pools.values(), ...retired]
   const allRunners = () => allPools().flatMap((pool) => [...pool.runners])
+  const usedBytes = () => allRunners().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+
+  /** Ends the child that has been idle for longest. False where none is. */
+  function endIdle(): boolean {
+    const idle = allRunners().filter((runner) => runner.isIdle)
+    const [longest] = idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs)
+    longest?.end()
+    return longest !== undefined
+  }
+
+  /** Children grow after they have started: where that is too much, those go first that nobody needs. */
+  function holdBudget(): void {
+    while (usedBytes() > options.memoryMb * MB) {
+      if (endIdle()) continue
+      const [largest] = allRunners().sort((a, b) => b.memoryBytes - a.memoryBytes)
+      largest?.endForMemory('it used the most of the memory of all Functions, which was used up')
+    }
+  }
 
   function watch(): void {
     stopWatch = undefined
     for (const pool of allPools()) pool.watch()
+    holdBudget()
     for (const [sid, pool] of pools) if (pool.isEmpty) pools.delete(sid)
     for (const pool of retired) if (pool.isEmpty) retired.delete(pool)
     keepWatch()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 
@@ -36,8 +36,9 @@ export async function installProgram(scratch: string): Promise<string> {
   await mkdir(join(fresh, 'child'))
   await writeFile(join(fresh, 'package.json'), '{"type":"module"}')
   for (const [i, file] of FILES.entries()) await writeFile(join(fresh, `${file}.js`), sources[i] ?? '')
-  // Children may run as another user.
-  await chmod(fresh, 0o755)
+  // Children may run as another user, and the server under a strict umask.
+  for (const name of ['.', ...(await readdir(fresh, { recursive: true }))])
+    await chmod(join(fresh, name), 0o755)
   // Of two servers that start at once, one's serves both.
   await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }))
   return folder

@@ -30,6 +30,7 @@ export interface StartHead {
   /** The unix socket of the server's proxy. */
   egress: string
   maxLogLines: number
+  maxLogBytes: number
   maxLineBytes: number
   maxBodyBytes: number
 }
@@ -37,9 +38,12 @@ export interface StartHead {
 /** The file descriptors of a child beside the usual three. */
 export const DESCRIPTORS = {
   channel: 3,
-  /** A file for the number of the last invocation that it has begun: to say so in a frame would cost more. */
+  /** For the number of each invocation that it begins, its last byte: to say so in a frame would cost more. */
   progress: 4,
 } as const
+
+/** More than a pipe holds. */
+export const PIPE_BYTES = 128 * 1024
 
 export interface InvokeHead {
   /** From 1. */

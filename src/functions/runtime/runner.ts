@@ -33,6 +33,7 @@ const MAX_TROUBLE = 1_000
 const MAX_FRAME_BYTES = MAX_ANSWER_BYTES + 256 * 1024
 /** Of an invocation; the child drops what is more. */
 export const MAX_LOG_LINES = 1_000
+export const MAX_LOG_BYTES = 256 * 1024
 export const MAX_LINE_BYTES = 4_096
 /** From one invocation to the next: twice the log, of the invocation and of what it left behind, and the answer. */
 const MAX_FRAMES = 2 * MAX_LOG_LINES + 10
@@ -79,7 +80,7 @@ export class Runner {
   /** Of the processor's time, what it had used when it became idle. */
   #idleFromMs: number | undefined
   idleSinceMs = 0
-  residentBytes = EXPECTED_BYTES
+  memoryBytes = EXPECTED_BYTES
 
   constructor(clock: Clock, launched: Launched, start: StartHead, events: RunnerEvents) {
     const { process } = launched
@@ -156,27 +157,30 @@ export class Runner {
   /** Looks whether it keeps to the limits of time and memory. */
   watch(): void {
     this.#measure()
-    if (this.residentBytes > MEMORY_LIMIT_BYTES) {
-      const reason = `it used more than ${MEMORY_LIMIT_BYTES / MB} MB of memory`
-      if (this.isBusy) this.#log('error', reason)
-      this.end({ outcome: 'crashed', reason })
-    } else if (this.#run) this.#watchRun(this.#run)
+    if (this.memoryBytes > MEMORY_LIMIT_BYTES)
+      this.endForMemory(`it used more than ${MEMORY_LIMIT_BYTES / MB} MB of memory`)
+    else if (this.#run) this.#watchRun(this.#run)
     else if (this.isIdle) this.#watchIdle()
     else if (this.#clock.now() - this.#startedAtMs >= TIME_LIMIT_MS)
       this.end({ outcome: 'crashed', reason: 'it did not start' })
   }
 
+  endForMemory(reason: string): void {
+    if (this.isBusy) this.#log('error', reason)
+    this.end({ outcome: 'crashed', reason })
+  }
+
   #watchRun(run: Run): void {
     const ms = this.#clock.now() - run.startedAtMs
     if (ms >= TIME_LIMIT_MS) {
-      const used = Math.round(this.residentBytes / MB)
+      const used = Math.round(this.memoryBytes / MB)
       this.#log('error', `runtime application timed out after ${ms}ms using ${used}MB`)
       this.end({ outcome: 'timeout', ms })
     } else if (ms >= BEGIN_LIMIT_MS && !this.#hasBegun(run)) this.end({ outcome: 'untouched' })
   }
 
   #hasBegun({ number }: Run): boolean {
-    return this.#launched.readProgress() === number
+    return this.#launched.hasBegun(number)
   }
 
   /** What a function left running must not keep a processor busy until the next invocation. */
@@ -189,8 +193,9 @@ export class Runner {
   }
 
   #measure(): void {
-    const bytes = this.#pid === undefined ? undefined : residentBytes(this.#pid)
-    if (bytes !== undefined) this.residentBytes = bytes
+    if (this.#pid === undefined) return
+    const bytes = residentBytes(this.#pid)
+    if (bytes !== undefined) this.memoryBytes = bytes + this.#launched.storedBytes(this.#pid)
   }
 
   #take(kind: number, head: unknown, body: Buffer): void {

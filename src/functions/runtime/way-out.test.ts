@@ -51,6 +51,13 @@ const SOURCES = {
     Promise.all([read(net.connect(80, 'api.twilio.com')), read(net.connect({ port: 80, host: 'api.twilio.com' })),
       read(new net.Socket().connect(80, 'api.twilio.com'))]).then((all) => callback(null, all.map((t) => /local/.test(t))))
   }`,
+  '/emptied': `exports.handler = async (c, event, callback) => {
+    const fs = require('node:fs'), folder = require('node:os').tmpdir()
+    const ask = () => fetch('https://api.twilio.com/x', { headers: { connection: 'close' } }).then((r) => r.text())
+    const before = await ask()
+    for (const name of fs.readdirSync(folder)) fs.rmSync(folder + '/' + name)
+    callback(null, [before, await ask()])
+  }`,
   '/datagram': `exports.handler = (c, e, callback) => {
     const socket = require('node:dgram').createSocket('udp4')
     socket.on('error', () => {}).send('x', 53, '192.0.2.1', (error) => callback(null, error ? 'refused' : 'sent'))
@@ -139,6 +146,7 @@ test('so does the first of them that a process uses, whichever it is', async () 
   const firsts = {
     '/require': load("require('https')"),
     '/import': load("await import('node:https')"),
+    '/builtin': load("process.getBuiltinModule('https')"),
     '/fetch': `exports.handler = async () => (await fetch('https://api.twilio.com/x')).ok && 'read'`,
   }
   for (const [path, source] of Object.entries(firsts)) {
@@ -146,6 +154,11 @@ test('so does the first of them that a process uses, whichever it is', async () 
     assert.equal((await fresh.call(path)).text, 'read', path)
     await fresh.close()
   }
+})
+
+test('a function that empties its folder is not cut off', async () => {
+  const local = '{"sid":"VE1","says":"local"}'
+  assert.deepEqual(JSON.parse((await lab.call('/emptied')).text), [local, local])
 })
 
 test('what the proxy refuses is a connection that ends, and a line in the log', async () => {

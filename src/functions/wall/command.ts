@@ -6,6 +6,8 @@ export interface Box {
   readable: readonly string[]
   /** The one folder that it may change. */
   writable: string
+  /** Whether what it writes stays there. Else that folder is a new one in memory, which holds `SCRATCH_MB`. */
+  keeps: boolean
   /** Whether it keeps the machine's network. */
   network: boolean
 }
@@ -26,6 +28,9 @@ export interface Masonry {
   proc: boolean
 }
 
+/** So that who writes without end fills no disk that the server needs. */
+export const SCRATCH_MB = 64
+const SCRATCH_FILES = 4_096
 /** Tasks, that is threads; Node starts with about a dozen, npm with some more. */
 const MAX_TASKS = 256
 const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', '--propagation=private']
@@ -69,21 +74,22 @@ export function composeCommand(argv: readonly string[], box: Box, masonry: Mason
 }
 
 /** As in fstab(5). What lies in another folder comes after it. */
-function listMounts({ readable, writable }: Box, { system, root, proc }: Masonry): string {
+function listMounts({ readable, writable, keeps }: Box, { system, root, proc, uid = 0 }: Masonry): string {
+  const scratch = `size=${SCRATCH_MB}m,nr_inodes=${SCRATCH_FILES},mode=0700,uid=${uid},gid=${uid}`
   const entries = [
-    ...system.map((path) => [path, 'bind,ro,nosuid,nodev'] as const),
-    ...readable.map((path) => [path, 'bind,ro,nosuid,nodev,noexec'] as const),
-    [writable, 'bind,nosuid,nodev,noexec'] as const,
+    ...system.map((path) => [path, 'none', 'bind,ro,nosuid,nodev'] as const),
+    ...readable.map((path) => [path, 'none', 'bind,ro,nosuid,nodev,noexec'] as const),
+    [writable, keeps ? 'none' : 'tmpfs', `${keeps ? 'bind' : scratch},nosuid,nodev,noexec`] as const,
   ]
   const within = new Set(system)
-  const binds = entries
+  const mounts = entries
     .filter(([path], at) => at < system.length || !isWithin(path, within))
     .sort(([a], [b]) => a.length - b.length)
-    .map(([path, options]) => entry(path, root + path, 'none', `${options},x-mount.mkdir`))
+    .map(([path, type, options]) => entry(path, root + path, type, `${options},x-mount.mkdir`))
   return [
     entry('root', root, 'tmpfs', 'size=64k,nr_inodes=256,mode=0755,nosuid,nodev'),
     ...(proc ? [entry('proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec,x-mount.mkdir')] : []),
-    ...binds,
+    ...mounts,
   ].join('\n')
 }
 

@@ -37,11 +37,11 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
 
   let boxes = 0
   /** What a child would be started with that runs `code`, without any of Node's own restrictions. */
-  function wrap(code: string, { network = false, args = [] as string[] } = {}) {
+  function wrap(code: string, { network = false, keeps = true, args = [] as string[] } = {}) {
     const writable = join(folder, `box-${boxes++}`)
     mkdirSync(writable)
     const argv = [process.execPath, '-e', code, ...args]
-    return { ...wall.wrap(argv, { readable: [join(folder, 'bundle')], writable, network }), writable }
+    return { ...wall.wrap(argv, { readable: [join(folder, 'bundle')], writable, keeps, network }), writable }
   }
 
   function start(
@@ -125,11 +125,27 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
     assert.equal(statSync(join(folder, 'bundle/data.json')).size, 14)
   })
 
-  test('runs nothing that it wrote itself', async () => {
-    const code = await tell(
-      `(fs.writeFileSync('tool', '#!/bin/true', { mode: 0o755 }), spawnSync('./tool').error.code)`,
+  test('where it keeps nothing, it writes so much into memory, and nothing to the disk', async () => {
+    const fill = (name: string, megabytes: number) =>
+      `attempt(() => { for (let i = 0; i < ${megabytes}; i++) fs.appendFileSync('${name}', Buffer.alloc(1 << 20)); return 'all' })`
+    const child = start(
+      `const fs = require('node:fs'), attempt = (run) => { try { return run() } catch (error) { return error.code } }
+      const many = () => { for (let i = 0; ; i++) fs.writeFileSync('file' + i, '') }
+      console.log([${fill('some', 60)}, ${fill('more', 10)}, fs.rmSync('more'), fs.rmSync('some'), attempt(many)].join())`,
+      { keeps: false },
     )
-    assert.equal(code, 'EACCES')
+    assert.equal(await text(child.stdout as Readable), 'all,ENOSPC,,,ENOSPC\n')
+    assert.deepEqual(readdirSync(child.writable), [])
+  })
+
+  test('runs nothing that it wrote itself', async () => {
+    for (const keeps of [true, false]) {
+      const code = await tell(
+        `(fs.writeFileSync('tool', '#!/bin/true', { mode: 0o755 }), spawnSync('./tool').error.code)`,
+        { keeps },
+      )
+      assert.equal(code, 'EACCES')
+    }
   })
 
   test('has no right that its user has not, and gets none', async () => {
@@ -166,7 +182,7 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
     await once(sibling, 'exit')
   })
 
-  test('has no network but a socket in its folder', async () => {
+  test('has no network but a socket in a folder that it was given', async () => {
     const server = createServer((socket) => socket.end('hello')).listen(0)
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
@@ -179,10 +195,10 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
     abstract.close()
 
     const child = start(
-      `process.stdin.once('data', () => ${connect(`{ path: 'out.sock' }`)}.then((said) => process.stdout.write(said)).then(() => process.exit()))`,
+      `process.stdin.once('data', () => ${connect(`{ path: ${file('bundle/out.sock')} }`)}.then((said) => process.stdout.write(said)).then(() => process.exit()))`,
     )
     const own = createServer((socket) => socket.end('hello')).listen({
-      path: join(child.writable, 'out.sock'),
+      path: join(folder, 'bundle/out.sock'),
       writableAll: true,
     })
     await once(own, 'listening')
@@ -261,7 +277,7 @@ describe('without a wall', () => {
   test('a command stays what it is', async () => {
     const wall = await openWall(loopback, folder, systemRandom, [])
     assert.equal(wall.kind, 'none')
-    const box = { readable: [], writable: folder, network: false }
+    const box = { readable: [], writable: folder, keeps: false, network: false }
     assert.deepEqual(wall.wrap(['node', 'a', 'b'], box), { command: 'node', args: ['a', 'b'] })
   })
 })

@@ -118,7 +118,7 @@ function own(folder: string, nextUid: () => number): number {
 /** Undefined where a program runs behind this wall and can read what we are made of, else what went wrong. */
 async function probe(wall: Wall, folder: string): Promise<string | undefined> {
   const writable = await mkdtemp(join(folder, 'probe-'))
-  const box = { readable: [import.meta.dirname], writable, network: false }
+  const box = { readable: [import.meta.dirname], writable, keeps: false, network: false }
   try {
     const { command, args } = wall.wrap([process.execPath, '-e', PROBE, import.meta.filename], box)
     await promisify(execFile)(command, args, { timeout: PROBE_MS, killSignal: 'SIGKILL', env: {} })

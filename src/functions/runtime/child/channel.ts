@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import {
   DESCRIPTORS,
@@ -8,6 +8,8 @@ import {
   type Kind,
   type Level,
   type OnFrame,
+  PIPE_BYTES,
+  type StartHead,
 } from '../protocol.ts'
 
 /** The server's frames are as large as requests may be; it has seen to that. */
@@ -30,35 +32,49 @@ export function send(kind: Kind, head: unknown, body?: Uint8Array): void {
   socket.write(encodeFrame(kind, head, body))
 }
 
-const progress = Buffer.alloc(4)
+const progress = Buffer.alloc(1)
 
 /** An invocation that was not begun when the child ended is done by another one. */
 export function noteBegin(number: number): void {
-  progress.writeUInt32LE(number)
-  writeSync(DESCRIPTORS.progress, progress, 0, progress.length, 0)
+  progress.writeUInt8(number % 256)
+  try {
+    writeSync(DESCRIPTORS.progress, progress)
+  } catch {
+    // It is full: of numbers that the server had no need to look at.
+    readSync(DESCRIPTORS.progress, Buffer.alloc(PIPE_BYTES))
+    writeSync(DESCRIPTORS.progress, progress)
+  }
 }
 
 /** Until the server has said more: enough to tell why it does not start. */
-let maxLines = 1
-let maxBytes = 4_096
+let limits: Pick<StartHead, 'maxLogLines' | 'maxLogBytes' | 'maxLineBytes'> = {
+  maxLogLines: 1,
+  maxLogBytes: 4_096,
+  maxLineBytes: 4_096,
+}
 let lines = 0
+let bytes = 0
+let dropped = 0
 
-export function limitLog(maxLogLines: number, maxLineBytes: number): void {
-  maxLines = maxLogLines
-  maxBytes = maxLineBytes
+export function limitLog(those: typeof limits): void {
+  limits = those
 }
 
 /** A line of the log; those beyond the limit of an invocation are only counted. */
 export function log(level: Level, text: string): void {
-  if (++lines > maxLines) return
-  send(KIND.log, { level }, Buffer.from(text.slice(0, maxBytes)))
+  if (lines >= limits.maxLogLines || bytes >= limits.maxLogBytes) {
+    dropped++
+    return
+  }
+  const line = Buffer.from(text.slice(0, limits.maxLineBytes))
+  lines++
+  bytes += line.length
+  send(KIND.log, { level }, line)
 }
 
 /** Says how many lines were dropped, and counts anew. */
 export function endLog(): void {
-  if (lines > maxLines) {
-    const dropped = lines - maxLines
+  if (dropped > 0)
     send(KIND.log, { level: 'warn' }, Buffer.from(`${dropped} more lines of this invocation were dropped`))
-  }
-  lines = 0
+  lines = bytes = dropped = 0
 }

@@ -1,4 +1,5 @@
 import { Socket as DatagramSocket } from 'node:dgram'
+import { existsSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ const HEAD_END = '\r\n\r\n'
 export function connectThrough(egress: string): void {
   const connect = Socket.prototype.connect as (this: Socket, ...args: unknown[]) => Socket
   const gates = new Map<string, string>()
+  let made = 0
 
   function connectByGate(this: Socket, ...args: unknown[]): Socket {
     const [{ port, host, ...options }, listener] = readArguments(args)
@@ -27,10 +29,13 @@ export function connectThrough(egress: string): void {
   function gateTo(host: string, port: number): string {
     const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
     const known = gates.get(target)
-    if (known !== undefined) return known
-    const path = join(tmpdir(), `.gate-${process.pid}-${gates.size}`)
+    // Functions empty the folder of temporary files.
+    if (known !== undefined && existsSync(known)) return known
+    const path = join(tmpdir(), `.gate-${made++}`)
     gates.set(target, path)
     createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => passOn(near, target))
+      // Or they fill it.
+      .on('error', ({ message }) => log('warn', `No connection to ${target}: ${message}`))
       .listen(path)
       .unref()
     return path

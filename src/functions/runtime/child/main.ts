@@ -33,7 +33,7 @@ function begin(head: StartHead): void {
   start = head
   files = new Map(start.functions)
   context = makeContext(start, { path: '', domainName: '' })
-  limitLog(start.maxLogLines, start.maxLineBytes)
+  limitLog(start)
   clearEnvironment()
   publishVariables(start.variables)
   hideInErrors([start.root, ...(start.modules === null ? [] : [start.modules])])

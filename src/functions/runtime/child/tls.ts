@@ -13,16 +13,22 @@ const BEFORE_FETCH = 'undici:client:beforeConnect'
  * socket. To be called once.
  */
 export function guardTls(): void {
+  const { getBuiltinModule } = process
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       if (MODULES.test(specifier)) guard()
       return next(specifier, context)
     },
   })
+  process.getBuiltinModule = ((id: string) => {
+    if (MODULES.test(id)) guard()
+    return getBuiltinModule(id)
+  }) as typeof getBuiltinModule
   subscribe(BEFORE_FETCH, guard)
 
   function guard(): void {
     hooks.deregister()
+    process.getBuiltinModule = getBuiltinModule
     unsubscribe(BEFORE_FETCH, guard)
     rewriteConnect(process.getBuiltinModule('node:tls'))
     syncBuiltinESMExports()
