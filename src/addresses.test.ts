@@ -72,7 +72,22 @@ describe('a set of networks', () => {
     assert.ok(!networkSet(['0.0.0.0/0']).has('2001:db8::1'))
     assert.ok(!networkSet(['::1/128']).has('127.0.0.1'))
     assert.ok(!networkSet([]).has('127.0.0.1'))
+    for (const wide of ['::/0', '::/64', '::/80', '::ffff:0:0/95']) {
+      for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'])
+        assert.ok(!networkSet([wide]).has(address), `${wide} ${address}`)
+    }
+    assert.ok(networkSet(['::/0']).has('2001:db8::1'))
   })
+})
+
+test('a network of IPv4 may be written as one of IPv6', () => {
+  for (const network of ['192.0.2.0/24', '::ffff:192.0.2.0/120', '::ffff:c000:200/120']) {
+    for (const address of ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201'])
+      assert.ok(networkSet([network]).has(address), `${network} ${address}`)
+    assert.ok(!networkSet([network]).has('192.0.3.1'), network)
+    assert.ok(!networkSet([network]).has('::c000:201'), network)
+  }
+  assert.ok(networkSet(['::ffff:0:0/96']).has('192.0.2.1'))
 })
 
 test('an address is written one way, whatever socket or proxy it came through', () => {

@@ -51,18 +51,32 @@ export interface NetworkSet {
   has(address: string): boolean
 }
 
-/** The addresses of networks, each written as `parseNetwork` reads it. */
+const mapped = new BlockList()
+mapped.addSubnet('::ffff:0:0', 96, 'ipv6')
+
+/** Whether an IPv6 address is one of IPv4 in another writing. */
+const isMapped = (address: string) => mapped.check(address, 'ipv6')
+
+/**
+ * The addresses of networks, each written as `parseNetwork` reads it. A wide network of IPv6, `::/0` for one, holds no
+ * address of IPv4, though those can be written as addresses of IPv6.
+ */
 export function networkSet(networks: readonly string[]): NetworkSet {
-  const list = new BlockList()
+  const v4 = new BlockList()
+  const v6 = new BlockList()
   for (const text of networks) {
     const network = parseNetwork(text)
-    if (network) list.addSubnet(network.address, network.prefix, network.family)
+    if (!network) continue
+    const { address, prefix, family } = network
+    const list = family === 'ipv4' || (prefix >= 96 && isMapped(address)) ? v4 : v6
+    list.addSubnet(address, prefix, family)
   }
   return {
     has(address) {
       const plain = plainAddress(address)
       const version = isIP(plain)
-      return version !== 0 && list.check(plain, version === 4 ? 'ipv4' : 'ipv6')
+      if (version === 4) return v4.check(plain, 'ipv4')
+      return version === 6 && (isMapped(plain) ? v4 : v6).check(plain, 'ipv6')
     },
   }
 }

@@ -75,8 +75,48 @@ describe('log-in limits', () => {
   test('a flood of names and addresses does not free who is limited', () => {
     const limits = limitLogins(fakeClock(), noLogins)
     for (let n = 0; n < 10; n++) limits.failed('192.0.2.1', USER)
-    for (let n = 0; n < 49_000; n++) limits.failed(`2001:db8:${n.toString(16)}::`, `AC${n}`)
-    assert.ok(limits.waitSeconds('192.0.2.1', USER) > 0)
+    // More than are remembered.
+    for (let n = 0; n < 120_000; n++)
+      limits.failed(`2001:db8:${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}::`, `AC${n}`)
+    assert.equal(limits.waitSeconds('192.0.2.1', USER), 60)
+  })
+
+  /** The eleventh try of a user from where somebody failed ten times; how the look-up ends is up to the test. */
+  function beLimited() {
+    const lookUps: PromiseWithResolvers<{ sourceIp: string; atMs: number }[]>[] = []
+    const clock = fakeClock()
+    const limits = limitLogins(clock, () => {
+      const lookUp = Promise.withResolvers<{ sourceIp: string; atMs: number }[]>()
+      lookUps.push(lookUp)
+      return lookUp.promise
+    })
+    for (let n = 0; n < 10; n++) limits.failed('192.0.2.1', OTHER)
+    const ask = async () => {
+      await limits.recall('192.0.2.1', USER)
+      return limits.waitSeconds('192.0.2.1', USER)
+    }
+    return { lookUps, ask, login: { sourceIp: '192.0.2.1', atMs: clock.now() - 1_000 } }
+  }
+
+  test('of calls that come at once the owner is looked for once, and none is refused meanwhile', async () => {
+    const { lookUps, ask, login } = beLimited()
+    const waits = [ask(), ask(), ask()]
+    assert.equal(lookUps.length, 1)
+    lookUps[0]?.resolve([login])
+    assert.deepEqual(await Promise.all(waits), [0, 0, 0])
+  })
+
+  test('who is not found is not looked for again within a minute; a look-up that failed does not count', async () => {
+    const { lookUps, ask } = beLimited()
+    const failing = [ask(), ask()]
+    lookUps[0]?.reject(new Error('no database'))
+    await Promise.all(failing.map((wait) => assert.rejects(wait, /no database/)))
+    const stranger = ask()
+    assert.equal(lookUps.length, 2)
+    lookUps[1]?.resolve([])
+    assert.equal(await stranger, 60)
+    assert.equal(await ask(), 60)
+    assert.equal(lookUps.length, 2)
   })
 })
 

@@ -1,6 +1,7 @@
 import { subscriberOf } from '../addresses.ts'
+import { BoundedMap } from '../bounded-map.ts'
 import type { Clock } from '../clock.ts'
-import { countInWindows, dropOldest } from './window-count.ts'
+import { countInWindows } from './window-count.ts'
 
 const WINDOW_MS = 60_000
 const PER_ADDRESS = 10
@@ -36,11 +37,11 @@ export function limitLogins(clock: Clock, listLogins: ListLogins): LoginLimits {
   const byAddress = countInWindows(clock, PER_ADDRESS, WINDOW_MS)
   const byUser = countInWindows(clock, PER_USER, WINDOW_MS)
   /** When a user last logged in from an address. */
-  const trusted = new Map<string, number>()
-  /** Until when what was found of a user and an address need not be looked for again. */
-  const recalled = new Map<string, number>()
+  const trusted = new BoundedMap<string, number>(MAX_TRUSTED)
+  /** What was or is looked for of a user and an address, and until when that need not be done again. */
+  const recalled = new BoundedMap<string, { done: Promise<void>; untilMs: number }>(MAX_RECENT)
   /** From where a user came last: spares most requests all that is below. */
-  const recent = new Map<string, { address: string; untilMs: number }>()
+  const recent = new BoundedMap<string, { address: string; untilMs: number }>(MAX_RECENT)
 
   const nameOf = (user: string) => user.slice(0, MAX_NAME)
   const pairOf = (address: string, user: string) => `${subscriberOf(address)} ${nameOf(user)}`
@@ -60,20 +61,34 @@ export function limitLogins(clock: Clock, listLogins: ListLogins): LoginLimits {
     return Math.ceil(waitMs / 1000)
   }
 
+  function trust(pair: string, atMs: number): void {
+    trusted.delete(pair)
+    trusted.set(pair, atMs)
+  }
+
+  async function lookFor(address: string, user: string): Promise<void> {
+    const logins = await listLogins(nameOf(user), clock.now() - TRUSTED_MS)
+    const login = logins.find(({ sourceIp }) => subscriberOf(sourceIp) === subscriberOf(address))
+    if (login) trust(pairOf(address, user), login.atMs)
+  }
+
   return {
     async recall(address, user) {
+      if (waitSeconds(address, user) === 0) return
       const pair = pairOf(address, user)
-      const now = clock.now()
-      if (waitSeconds(address, user) === 0 || now < (recalled.get(pair) ?? 0)) return
+      const known = recalled.get(pair)
+      // Also while it is being looked for: of an owner's calls that come at once none is refused before it is found.
+      if (known && clock.now() < known.untilMs) return known.done
+      const look = { done: lookFor(address, user), untilMs: clock.now() + WINDOW_MS }
       recalled.delete(pair)
-      dropOldest(recalled, MAX_RECENT)
-      recalled.set(pair, now + WINDOW_MS)
-      const logins = await listLogins(nameOf(user), now - TRUSTED_MS)
-      const login = logins.find(({ sourceIp }) => subscriberOf(sourceIp) === subscriberOf(address))
-      if (!login) return
-      trusted.delete(pair)
-      dropOldest(trusted, MAX_TRUSTED)
-      trusted.set(pair, login.atMs)
+      recalled.set(pair, look)
+      try {
+        await look.done
+      } catch (error) {
+        // The next try looks again.
+        if (recalled.get(pair) === look) recalled.delete(pair)
+        throw error
+      }
     },
     waitSeconds,
     failed(address, user) {
@@ -85,10 +100,7 @@ export function limitLogins(clock: Clock, listLogins: ListLogins): LoginLimits {
       if (isRecent(address, user)) return
       const pair = pairOf(address, user)
       const now = clock.now()
-      trusted.delete(pair)
-      dropOldest(trusted, MAX_TRUSTED)
-      trusted.set(pair, now)
-      dropOldest(recent, MAX_RECENT)
+      trust(pair, now)
       recent.set(user, { address, untilMs: now + RENEW_MS })
     },
   }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { addAccount, verifyNumber } from '../../test/support/account.ts'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { addAccount, callerIds, verifyNumber } from '../../test/support/account.ts'
+import { busy, carrier, deliveryLab } from '../../test/support/carrier.ts'
 import { type Form, freshNumber, type TestServer, testServer } from '../../test/support/server.ts'
 import { emailMessage } from '../delivery/channels/email.ts'
 import { smsText } from '../delivery/channels/sms.ts'
 import { spokenText } from '../delivery/channels/voice.ts'
 import { segmentCount } from '../delivery/gsm.ts'
-import { endTrial } from './administer.ts'
+import { asOperator, endTrial } from './administer.ts'
+import { addCallerId } from './caller-ids/caller-id.ts'
 
 describe('trial accounts', () => {
   let server: TestServer
@@ -102,6 +104,58 @@ describe('trial accounts', () => {
       events.map((event: Record<string, string>) => event.resource_sid).sort(),
       [trial.sid, subTrial.sid].sort(),
     )
+  })
+})
+
+describe('what waits to be sent by a trial account', () => {
+  /** A message to a number that was verified, and which no carrier takes yet. */
+  const begin = async (t: TestContext) => {
+    const lab = await deliveryLab({})
+    t.after(() => lab.server.close())
+    const { server } = lab
+    const trial = await addAccount(server.ctx, 'active', 'Trial')
+    const to = freshNumber()
+    const { sid } = await server.ctx.storage.system.write((tx) =>
+      addCallerId(server.ctx, tx, asOperator(trial.sid), to, 'Mine'),
+    )
+    const uri = callerIds(server, trial.sid).replace('.json', `/${sid}.json`)
+    const service = await server.post('/v2/Services', { FriendlyName: 'Shop' }, trial.authorization)
+    const slow = carrier('slow', () => busy())
+    await lab.carryBy({ sms: [slow] })
+    const path = `/v2/Services/${service.body.sid}/Verifications`
+    const { status } = await server.post(path, { To: to, Channel: 'sms' }, trial.authorization)
+    assert.equal(status, 201)
+    await server.ctx.delivery.drained()
+    assert.equal(slow.sent.length, 1)
+    const carryOn = async (): Promise<number> => {
+      const sound = carrier('sound')
+      await lab.carryBy({ sms: [sound] })
+      await lab.seconds(60)
+      return sound.sent.length
+    }
+    return { server, trial, carryOn, remove: () => server.del(uri, trial.authorization) }
+  }
+
+  test('goes to a number that is still verified', async (t) => {
+    const { carryOn } = await begin(t)
+    assert.equal(await carryOn(), 1)
+  })
+
+  test('does not go to one that was removed', async (t) => {
+    const { server, trial, carryOn, remove } = await begin(t)
+    assert.equal((await remove()).status, 204)
+    assert.equal(await carryOn(), 0)
+    const { attempts } = (await server.get('/v2/Attempts', trial.authorization)).body
+    assert.equal(attempts.length, 1)
+    const { body } = await server.get(`/delivery/attempts/${attempts[0].sid}`, trial.authorization)
+    assert.equal(body.status, 'canceled')
+  })
+
+  test('goes wherever it should once the trial is over', async (t) => {
+    const { server, trial, carryOn, remove } = await begin(t)
+    await remove()
+    await endTrial(server.ctx, { account: trial.sid })
+    assert.equal(await carryOn(), 1)
   })
 })
 

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { fail } from '../http/errors.ts'
+import { parseAnyRecipient } from '../verify/verifications/recipient.ts'
 import { hasNumber } from './caller-ids/store.ts'
 import { isOwnMailbox } from './sign-up/store.ts'
 
@@ -9,6 +10,13 @@ import { isOwnMailbox } from './sign-up/store.ts'
  */
 export async function requireVerified(ctx: Context, accountSid: string, recipientKey: string): Promise<void> {
   if (!(await isVerified(ctx, accountSid, recipientKey))) throw fail.unverifiedNumber()
+}
+
+/** Whether what waited to be sent may still go: the number may have been removed since, or the trial ended. */
+export async function isStillVerified(ctx: Context, accountSid: string, to: string): Promise<boolean> {
+  if ((await ctx.known.account(accountSid))?.kind !== 'Trial') return true
+  const recipient = await parseAnyRecipient(to)
+  return recipient !== undefined && isVerified(ctx, accountSid, recipient.key)
 }
 
 export function isVerified(ctx: Context, accountSid: string, recipientKey: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts'
 import type { Clock } from '../clock.ts'
 
 /** Counts what happens per key, in windows that begin with the first. In memory, and of this node alone. */
@@ -12,31 +13,27 @@ const MAX_KEYS = 50_000
 
 /** At most `limit` per key in `windowMs`. */
 export function countInWindows(clock: Clock, limit: number, windowMs: number): WindowCount {
-  const windows = new Map<string, { count: number; endsAtMs: number }>()
-  const current = (key: string) => {
-    const window = windows.get(key)
-    if (!window || clock.now() < window.endsAtMs) return window
-    windows.delete(key)
-    return undefined
-  }
-  return {
-    waitMs(key) {
-      const window = current(key)
-      return window && window.count >= limit ? window.endsAtMs - clock.now() : 0
-    },
-    add(key) {
-      const window = current(key)
-      if (window) window.count++
-      else {
-        dropOldest(windows, MAX_KEYS)
-        windows.set(key, { count: 1, endsAtMs: clock.now() + windowMs })
-      }
-    },
-  }
-}
+  const windows = new BoundedMap<string, { count: number; endsAtMs: number }>(MAX_KEYS)
+  /** Until when the keys wait that reached the limit. Apart, as keys that did not are cheap: a flood of them frees nobody. */
+  const waits = new BoundedMap<string, number>(MAX_KEYS)
 
-/** Makes room for one more. A map is in the order in which its keys were set. */
-export function dropOldest(map: Map<string, unknown>, size: number): void {
-  const oldest = map.size >= size ? map.keys().next().value : undefined
-  if (oldest !== undefined) map.delete(oldest)
+  const waitMs = (key: string) => Math.max(0, (waits.get(key) ?? 0) - clock.now())
+
+  function add(key: string): void {
+    if (waitMs(key) > 0) return
+    const now = clock.now()
+    let window = windows.get(key)
+    if (!window || now >= window.endsAtMs) {
+      window = { count: 0, endsAtMs: now + windowMs }
+      windows.delete(key)
+      windows.set(key, window)
+    }
+    window.count++
+    if (window.count < limit) return
+    windows.delete(key)
+    waits.delete(key)
+    waits.set(key, window.endsAtMs)
+  }
+
+  return { waitMs, add }
 }

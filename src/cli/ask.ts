@@ -1,9 +1,9 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Config } from '../config.ts'
-import { closeContext, openContext } from '../context.ts'
+import { closeContext, openContext, systemRandom } from '../context.ts'
 import { type AdminInput, type AdminName, type AdminResult, adminCommands } from '../operations/admin.ts'
-import { ACCEPTED_HEADER, CONTROL_PATH } from '../operations/control.ts'
+import { ACCEPTED_HEADER, askAs, CONTROL_PATH, isSame, prove } from '../operations/control.ts'
 import { makeLog, readServerFile } from '../server.ts'
 import { requireTables } from './require-tables.ts'
 
@@ -55,11 +55,13 @@ function ifNoServer(error: NodeJS.ErrnoException): undefined {
 /** Not `fetch`: that gives up after five minutes, and a backup may take longer. */
 function post({ url, secret }: { url: string; secret: string }, name: string, input: unknown) {
   return new Promise<{ status: number; accepted: boolean; body: string }>((resolve, reject) => {
-    const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }
+    const nonce = systemRandom.bytes(16).toString('hex')
+    const headers = { authorization: askAs(secret, name, nonce), 'content-type': 'application/json' }
     request(new URL(CONTROL_PATH + name, url), { method: 'POST', headers, agent: false })
       .once('error', reject)
       .once('response', (reply) => {
-        const accepted = reply.headers[ACCEPTED_HEADER] !== undefined
+        const proof = String(reply.headers[ACCEPTED_HEADER] ?? '')
+        const accepted = isSame(prove(secret, 'answers', name, nonce), proof)
         text(reply).then((body) => resolve({ status: reply.statusCode ?? 0, accepted, body }), reject)
       })
       .end(JSON.stringify(input))

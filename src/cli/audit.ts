@@ -1,7 +1,7 @@
 import { dateMs, isRealDate } from '../http/schema.ts'
 import { Refusal } from '../refusal.ts'
 import { ask } from './ask.ts'
-import { type PrintOptions, print } from './print.ts'
+import { escapeControls, type PrintOptions, print } from './print.ts'
 import { readConfig, type Shell } from './shell.ts'
 
 /** Prints the head of the chain. */
@@ -31,7 +31,7 @@ export async function exportAudit(shell: Shell, options: PrintOptions & { since?
   let after: string | undefined
   for (;;) {
     const events = await ask(config, 'audit-export', { after, sinceMs })
-    for (const event of events) shell.out(JSON.stringify(event))
+    for (const event of events) shell.out(escapeControls(JSON.stringify(event)))
     after = events.at(-1)?.sid
     if (after === undefined) return 0
   }

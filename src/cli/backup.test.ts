@@ -43,6 +43,19 @@ test('a backup is made while it serves, and restored where its key is', async (t
   assert.match((await elsewhere.run('restore', 'copy.db')).err, /--force/)
   const { kept } = await elsewhere.json('restore', 'copy.db', '--force')
   assert.match(kept, /countersign\.db\.before-restore-\d+$/)
+  const events = (await elsewhere.run('audit', 'export')).out.split('\n').map((line) => JSON.parse(line))
+  assert.deepEqual(
+    events
+      .filter(({ resource_type }) => resource_type === 'backup')
+      .map(({ event_type, actor_type, event_data, mac }) => [
+        event_type,
+        actor_type,
+        event_data,
+        mac !== null,
+      ]),
+    [['backup.restored', 'operator', { from: join(elsewhere.cwd, 'copy.db'), kept }, true]],
+  )
+  assert.equal((await elsewhere.run('audit', 'verify')).status, 0)
   writeFileSync(join(elsewhere.cwd, 'broken.db'), 'x'.repeat(5_000))
   assert.match((await elsewhere.run('restore', 'broken.db', '--force')).err, /is not a backup/)
 })

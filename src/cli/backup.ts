@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import type { Config } from '../config.ts'
 import { systemClock, systemRandom } from '../context.ts'
 import { makeDataDirectory } from '../data-directory.ts'
 import { sealedColumns } from '../operations/sealed-columns.ts'
@@ -35,21 +36,25 @@ export async function restore(
   const from = resolve(shell.cwd, file)
   await makeDataDirectory(config.dataDir)
   const lock = lockDatabase(path)
-  try {
-    const backup = inspectBackup(from)
-    const tables = await compareVersion(backup.version)
-    const keyIds = await listKeyIds(from, sealedColumns())
-    await checkKeys({ ...backup, keyIds }, { ...config, random: systemRandom })
-    const kept = await restoreSqlite(from, path, {
-      replace: options.force ?? false,
-      nowMs: systemClock.now(),
-    })
-    print(shell, options, { path, kept: kept ?? null }, () => [path])
-    if (kept) shell.err(`What was there is kept as ${kept}`)
-    if (tables === 'older')
-      shell.err('An older version made it: the next start brings its tables up to date.')
+  const replace = options.force ?? false
+  const { tables, kept } = await checkAndReplace(config, from, path, replace).finally(() => lock.close())
+  print(shell, options, { path, kept }, () => [path])
+  if (kept) shell.err(`What was there is kept as ${kept}`)
+  if (tables === 'older') {
+    shell.err('An older version made it: the next start brings its tables up to date.')
     return 0
-  } finally {
-    lock.close()
   }
+  await ask({ ...config, rates: undefined }, 'backup-restored', { from, kept }).catch((cause) => {
+    throw new Error('it is restored, but no event tells of it', { cause })
+  })
+  return 0
+}
+
+async function checkAndReplace(config: Config, from: string, path: string, replace: boolean) {
+  const backup = inspectBackup(from)
+  const tables = await compareVersion(backup.version)
+  const keyIds = await listKeyIds(from, sealedColumns())
+  await checkKeys({ ...backup, keyIds }, { ...config, random: systemRandom })
+  const kept = await restoreSqlite(from, path, { replace, nowMs: systemClock.now() })
+  return { tables, kept: kept ?? null }
 }

@@ -2,10 +2,6 @@ import type { Config } from '../config.ts'
 import { CHANNELS } from '../delivery/provider.ts'
 import type { StartedServer } from '../server.ts'
 
-/** All clients are one address: lists of networks and limits on guesses cannot tell them apart. */
-export const UNNAMED_PROXY =
-  'a proxy ends TLS, and no trusted proxy is named: all clients look like one address'
-
 /**
  * What a person needs to make the first request; `countersign` is how they call the command line here. An auth token
  * that was given is not in it, nor one that was shown before: banners end up in logs.

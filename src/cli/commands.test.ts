@@ -24,13 +24,19 @@ test('the server of another installation is not taken for the own', async (t) =>
   const own = await place.serve()
   await own.close()
   const stranger = createServer((_request, reply) => reply.end('<p>Hello</p>')).listen(0, '127.0.0.1')
+  // Says what a server of ours would, and all that it is told; but it does not know the secret.
+  const impostor = createServer(({ headers }, reply) => {
+    reply.setHeader('countersign-control', String(headers.authorization?.split(' ').at(-1)))
+    reply.end(JSON.stringify({ result: { account_sid: 'fake', auth_token: 'fake' } }))
+  }).listen(0, '127.0.0.1')
   const noServer = createTcpServer((socket) => socket.end('220 ready\r\n')).listen(0, '127.0.0.1')
-  t.after(() => [stranger, noServer].map((server) => server.close()))
-  await until(() => stranger.listening && noServer.listening)
+  t.after(() => [stranger, impostor, noServer].map((server) => server.close()))
+  await until(() => stranger.listening && impostor.listening && noServer.listening)
   const addressOf = ({ port }: AddressInfo) => `http://127.0.0.1:${port}`
   for (const url of [
     other.server.url,
     addressOf(stranger.address() as AddressInfo),
+    addressOf(impostor.address() as AddressInfo),
     addressOf(noServer.address() as AddressInfo),
   ]) {
     // As a server leaves it that was killed, and whose port another one took.

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { open, readFile, rm, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
@@ -12,17 +12,16 @@ import { ringFile } from '../storage/key-ring.ts'
 import { compareTables } from '../storage/migrate.ts'
 import { readTls } from '../tls.ts'
 import { ask } from './ask.ts'
-import { UNNAMED_PROXY } from './banner.ts'
 import { examineCarriers } from './examine-carriers.ts'
+import { examineDataDirectory, modeOf } from './examine-data-directory.ts'
+import { examineDescriptors, examinePort } from './examine-machine.ts'
+import { examineSettings } from './examine-settings.ts'
 import { examineWall } from './examine-wall.ts'
 import { type PrintOptions, print } from './print.ts'
 import { explain, readConfig, type Shell } from './shell.ts'
 
 const DAY_MS = 86_400_000
 const RENEW_DAYS = 14
-/** A commit waits for one: beyond this the disk sets the pace. */
-const SLOW_SYNC_MS = 10
-const SYNCS = 21
 
 /** Looks at everything that a server needs; says what is wrong and what to do. Status 1 where there is a problem. */
 export async function examineAll(shell: Shell, options: PrintOptions): Promise<number> {
@@ -43,9 +42,9 @@ async function examineConfigured(config: Config): Promise<Finding[]> {
   const looked: (Finding | undefined)[] = [
     { what: 'configuration', state: 'ok', detail: 'every setting is one' },
     await examineRates(config),
-    await examineDataDir(config),
+    ...examineSettings(config),
+    ...(await examineDataDirectory(config)),
     await examineKeyFile(config),
-    await examineDisk(config),
     ...(await examineCertificate(config)),
     ...(await examineServer(config)),
     examineChannels(config),
@@ -65,15 +64,6 @@ async function examineRates({ rates }: Config): Promise<Finding | undefined> {
   }
 }
 
-async function examineDataDir({ dataDir }: Config): Promise<Finding> {
-  const what = 'data directory'
-  const mode = await modeOf(dataDir)
-  if (mode === undefined) return { what, state: 'ok', detail: `${dataDir} will be made at the first start` }
-  if ((mode & 0o077) === 0) return { what, state: 'ok', detail: dataDir }
-  const advice = `chmod 700 ${dataDir}`
-  return { what, state: 'warning', detail: `${dataDir} is open to other users of this machine`, advice }
-}
-
 async function examineKeyFile({ dataDir, masterKeyFile }: Config): Promise<Finding | undefined> {
   const path = masterKeyFile ?? ringFile(dataDir)
   const mode = await modeOf(path)
@@ -84,55 +74,9 @@ async function examineKeyFile({ dataDir, masterKeyFile }: Config): Promise<Findi
   return { what: 'key file', state, detail: `${path} can be read by others`, advice: `chmod 600 ${path}` }
 }
 
-const modeOf = (path: string) =>
-  stat(path).then(
-    ({ mode }) => mode,
-    () => undefined,
-  )
-
-/** Where SQLite writes, a commit waits until the disk says that it has it. */
-async function examineDisk({ dataDir, databaseUrl }: Config): Promise<Finding | undefined> {
-  if (databaseUrl) return undefined
-  const path = join(dataDir, 'doctor.tmp')
-  try {
-    const file = await open(path, 'w', 0o600)
-    const times: number[] = []
-    try {
-      for (let i = 0; i < SYNCS; i++) {
-        const startedAt = performance.now()
-        await file.write(Buffer.alloc(4_096, i))
-        await file.datasync()
-        times.push(performance.now() - startedAt)
-      }
-    } finally {
-      await file.close()
-      await rm(path, { force: true })
-    }
-    const median = times.sort((a, b) => a - b)[SYNCS >> 1] ?? 0
-    const isSlow = median > SLOW_SYNC_MS
-    return {
-      what: 'disk',
-      state: isSlow ? 'warning' : 'ok',
-      detail: `a write is on the disk after ${median.toFixed(2)} ms`,
-      ...(isSlow && { advice: 'each answer waits for one: put the data directory on a faster disk' }),
-    }
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined // before the first start
-    const advice = 'the server has to write there'
-    return { what: 'disk', state: 'problem', detail: explain(error as Error), advice }
-  }
-}
-
 async function examineCertificate(config: Config): Promise<Finding[]> {
   const what = 'certificate'
-  if (!config.tlsCert) {
-    if (!config.tlsTerminatedByProxy) return []
-    if (config.trustedProxies.length === 0) {
-      const advice = 'set COUNTERSIGN_TRUSTED_PROXIES: docs/access.md'
-      return [{ what, state: 'problem', detail: UNNAMED_PROXY, advice }]
-    }
-    return [{ what, state: 'ok', detail: 'a proxy ends TLS: that nobody else reaches the port is up to you' }]
-  }
+  if (!config.tlsCert) return []
   try {
     await readTls(config)
   } catch (error) {
@@ -157,7 +101,7 @@ function examineEnd({ validTo }: X509Certificate): Finding {
 }
 
 /** By the server that runs, or else by trying the carriers and looking into the database, which is not changed. */
-async function examineServer(config: Config): Promise<Finding[]> {
+async function examineServer(config: Config): Promise<(Finding | undefined)[]> {
   const running = await readServerFile(config.dataDir)
   const signal = AbortSignal.timeout(5_000)
   const reply = running && (await fetch(new URL('/readyz', running.url), { signal }).catch(() => undefined))
@@ -166,17 +110,22 @@ async function examineServer(config: Config): Promise<Finding[]> {
     : reply.ok
       ? { what: 'server', state: 'ok', detail: `ready, ${running.url}` }
       : { what: 'server', state: 'problem', detail: `not ready, ${running.url}`, advice: 'see below' }
+  const around = reply
+    ? [server, await examineDescriptors(running.pid)]
+    : [server, await examinePort(config), await examineDescriptors()]
   const carriers = reply ? [] : await examineCarriers(config)
   try {
     const tables = reply ? 'current' : await compareStoredTables(config)
-    if (tables === 'current') return [server, ...(await ask(config, 'doctor', undefined)), ...carriers]
+    // Of rates it is said above what is wrong.
+    if (tables === 'current')
+      return [...around, ...(await ask({ ...config, rates: undefined }, 'doctor', undefined)), ...carriers]
     const detail =
       tables === 'empty' ? 'empty: the first start fills it' : 'its tables are an older version’s'
-    return [server, { what: 'database', state: 'ok', detail }, ...carriers]
+    return [...around, { what: 'database', state: 'ok', detail }, ...carriers]
   } catch (error) {
     const advice = 'the server does not start, or serve, before this'
     const database: Finding = { what: 'database', state: 'problem', detail: explain(error as Error), advice }
-    return [server, database, ...carriers]
+    return [...around, database, ...carriers]
   }
 }
 

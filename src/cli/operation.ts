@@ -23,7 +23,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   Cidr: 'give a network like 198.51.100.0/24 or 2001:db8::/32, or one address',
   Code: 'it is not the code that was told',
   EndDate: 'give a day like 2026-11-20',
-  FriendlyName: 'give at most 64 characters',
+  FriendlyName: 'give one line of at most 64 characters',
   PhoneNumber: 'give it with + and country code, like +14155550123',
   StartDate: 'give a day like 2026-11-20',
   TriggerValue: 'give a number above 0, whole unless it is money; +30 is thirty more than now',

@@ -1,7 +1,8 @@
 import { flushCompileCache } from 'node:module'
 import { join, relative } from 'node:path'
 import { startServer } from '../server.ts'
-import { makeBanner, UNNAMED_PROXY } from './banner.ts'
+import { makeBanner } from './banner.ts'
+import { examineSettings } from './examine-settings.ts'
 import { readConfig, type Shell } from './shell.ts'
 
 /** Serves until SIGTERM or SIGINT, then finishes what is under way; a second signal ends it at once. SIGHUP: certificates and keys anew. */
@@ -9,8 +10,7 @@ export async function serve(shell: Shell): Promise<number> {
   const config = await readConfig(shell)
   const server = await startServer(config)
   shell.out(makeBanner(server, commandFrom(shell.cwd), config.channels))
-  if (config.tlsTerminatedByProxy && config.trustedProxies.length === 0)
-    shell.err(`countersign: ${UNNAMED_PROXY}. Set COUNTERSIGN_TRUSTED_PROXIES: docs/access.md`)
+  for (const { detail, advice } of examineSettings(config)) shell.err(`countersign: ${detail} (${advice})`)
   // Without this the cache is written only at a clean exit, and a server that is killed never has one.
   flushCompileCache()
   const reload = () =>

@@ -1,3 +1,5 @@
+import { isStillVerified } from '../accounts/trial.ts'
+import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import type { Access } from '../storage/storage.ts'
 import type { Attempt } from '../verify/attempts/attempt.ts'
@@ -52,6 +54,7 @@ export class DeliveryQueue {
     CHANNELS.map((channel) => [channel, { waiting: [], underWay: 0, preparing: new Set() }]),
   )
   readonly #writeRecord: Access['write']
+  readonly #complain: ReturnType<typeof complainSparingly>
   readonly #idle = new Set<() => void>()
   #stopSweeper = () => {}
   #sweeping: Promise<void> = Promise.resolve()
@@ -61,6 +64,7 @@ export class DeliveryQueue {
     this.#ctx = ctx
     this.#routes = routes
     this.#writeRecord = groupWrites(ctx.storage)
+    this.#complain = complainSparingly(ctx, 'sweep failed; it will be tried again')
   }
 
   serves(channel: Channel): boolean {
@@ -212,6 +216,8 @@ export class DeliveryQueue {
     if (v?.status !== 'pending' || !v.code || this.#ctx.clock.now() >= v.expiresAtMs) return undefined
     // Another payment's code must not go out under this one's amount and payee.
     if (v.codeVersion !== attempt.codeVersion) return undefined
+    if (attempt.message.trial && !(await isStillVerified(this.#ctx, attempt.accountSid, attempt.recipient)))
+      return undefined
     // Not from memory: another node may have deleted it.
     const service = await findService(this.#ctx.storage.read, attempt.accountSid, attempt.serviceSid)
     return service && openCode(this.#ctx, v, v.code)
@@ -220,12 +226,12 @@ export class DeliveryQueue {
   /** Records an outcome; while the lease lasts, again and again: a message that has gone must not go twice. */
   async #record(held: Attempt, provider: Provider, outcome: Outcome): Promise<Attempt | undefined> {
     const { clock, log } = this.#ctx
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       try {
         return await recordOutcome(this.#ctx, this.#writeRecord, held, provider, outcome, LEASE_MS)
       } catch (error) {
         if (clock.now() + RECORD_RETRY_MS >= (held.dueAtMs ?? 0)) throw error
-        log.warn({ attempt_sid: held.sid, err: error }, 'send not recorded yet')
+        if (tries === 0) log.warn({ attempt_sid: held.sid, err: error }, 'send not recorded yet')
         await new Promise<void>((resolve) => clock.after(RECORD_RETRY_MS, resolve))
       }
     }
@@ -268,7 +274,7 @@ export class DeliveryQueue {
     this.#stopSweeper = this.#ctx.clock.after(afterMs, () => {
       this.#sweeping = this.#sweep()
         .catch((error: unknown) => {
-          this.#ctx.log.error({ err: error }, 'sweep failed; it will be tried again')
+          this.#complain(error)
           return SWEEP_MS
         })
         .then((nextMs) => {

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
 import { StorageUnavailable } from '../storage/storage.ts'
 import { ApiError, errorBody, fail } from './errors.ts'
+import { hangUp } from './hang-up.ts'
 
 export const newRequestId = ({ random }: Context) => `RQ${random.bytes(16).toString('hex')}`
 
@@ -41,7 +42,12 @@ export function answerUnrouted(
 
 /** For what never became a request: the answer is written to the bare socket. */
 export function answerBrokenRequest(ctx: Context, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return
+  // Before a handshake nothing can be said, and the end of what would be is waited for in vain.
+  if (error.code === 'ECONNRESET' || /^ERR_(TLS|SSL)_/.test(error.code ?? '')) {
+    socket.destroy()
+    return
+  }
+  if (!socket.writable) return
   const answer =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? fail.headersTooLarge()
@@ -51,7 +57,9 @@ export function answerBrokenRequest(ctx: Context, error: NodeJS.ErrnoException, 
   const id = newRequestId(ctx)
   ctx.log.info({ request_id: id, status: answer.status }, 'request')
   const body = JSON.stringify(errorBody(answer))
-  socket.end(
+  hangUp(
+    ctx,
+    socket,
     `HTTP/1.1 ${answer.status} ${answer.status === 400 ? 'Bad Request' : answer.message}\r\n` +
       `twilio-request-id: ${id}\r\n` +
       `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +

@@ -8,6 +8,13 @@ export const sid = (prefix: string) => Type.String({ pattern: `^${prefix}[0-9a-f
 export const oneOf = <T extends string>(words: readonly T[]) =>
   Type.Unsafe<T>({ type: 'string', enum: [...words] })
 
+/** Text without control characters and line breaks: it goes into messages, headers and on terminals. */
+export const line = (maxLength: number) =>
+  Type.String({ maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' })
+
+/** What people call a thing. */
+export const friendlyName = line(64)
+
 /** One form value that holds JSON text; parsed before it is validated. */
 export const jsonText = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T>>({ ...schema, json: true } as TSchema)

@@ -245,6 +245,28 @@ describe('messages', () => {
     assert.equal((await server.post(path, form, trial.authorization)).body.body, 'Trial account\nHello')
   })
 
+  test('what waits for a number that is no longer verified is not sent', async () => {
+    await carryByInbox()
+    const trial = await addAccount(server.ctx, 'active', 'Trial')
+    const path = `/2010-04-01/Accounts/${trial.sid}/Messages.json`
+    const To = freshNumber()
+    const { uri } = await verifyNumber(server, To, trial)
+    await carryBy(
+      server,
+      carrier('slow', () => busy()),
+    )
+    const form = { To, From: '+15017122661', Body: 'Hello' }
+    const waiting = (await server.post(path, form, trial.authorization)).body
+    await server.ctx.messaging.drained()
+    assert.equal((await server.del(uri, trial.authorization)).status, 204)
+    const sound = carrier('sound')
+    await carryBy(server, sound)
+    await clock.advance('2s')
+    await server.ctx.messaging.drained()
+    const { body } = await server.get(`${path.replace('.json', '')}/${waiting.sid}.json`, trial.authorization)
+    assert.deepEqual([body.status, body.error_code, sound.sent.length], ['failed', 21608, 0])
+  })
+
   test('they are used up as SMS', async () => {
     await carryByInbox()
     const records = `${accountOf(server)}/Usage/Records/AllTime.json?Category=sms`

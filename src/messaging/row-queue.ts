@@ -1,3 +1,4 @@
+import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 
 const SWEEP_MS = 1_000
@@ -31,6 +32,7 @@ export interface Work<T extends Row> {
 export class RowQueue<T extends Row> {
   readonly #ctx: Pick<Context, 'clock' | 'storage' | 'log'>
   readonly #work: Work<T>
+  readonly #complain: ReturnType<typeof complainSparingly>
   readonly #underWay = new Map<Promise<void>, string>()
   #waiting: T[] = []
   #sweeping: Promise<void> = Promise.resolve()
@@ -40,6 +42,7 @@ export class RowQueue<T extends Row> {
   constructor(ctx: Pick<Context, 'clock' | 'storage' | 'log'>, work: Work<T>) {
     this.#ctx = ctx
     this.#work = work
+    this.#complain = complainSparingly(ctx, 'sweep failed; it will be tried again')
   }
 
   /** Begins to look for due rows. */
@@ -99,9 +102,7 @@ export class RowQueue<T extends Row> {
   #scheduleSweep(): void {
     this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
       this.#sweeping = this.#sweep()
-        .catch((error: unknown) =>
-          this.#ctx.log.error({ queue: this.#work.name, err: error }, 'sweep failed; it will be tried again'),
-        )
+        .catch((error: unknown) => this.#complain(error, { queue: this.#work.name }))
         .then(() => {
           if (!this.#closed) this.#scheduleSweep()
         })

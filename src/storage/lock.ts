@@ -1,8 +1,17 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
-/** For its owner only. */
-export const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
+/**
+ * For its owner only. One that is there is not opened: a process that closes a file loses all locks it has on it, those
+ * of other parts of it among them.
+ */
+export function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
 
 const SQLITE_BUSY = 5
 

@@ -1,5 +1,5 @@
 import { sidFloor } from './sid.ts'
-import { type Storage, sql } from './storage.ts'
+import { type Access, type Clause, type Storage, sql, where } from './storage.ts'
 
 /** So that no unit of work keeps others waiting. */
 const BITE = 500
@@ -23,17 +23,7 @@ export async function prune(
       [sql`inbox_message`, sql`sid`, before('IM', olderThan.inboxMs)],
       [sql`fn_log`, sql`sid`, before('NO', olderThan.logsMs)],
     ] as const) {
-      await inBites(async () => {
-        const rows = await system.read.all<{ sid: string }>`select ${sid} as sid from ${table}
-          where placement = ${placement} and ${sid} < ${end} order by ${sid} limit ${BITE}`
-        const last = rows.at(-1)?.sid
-        if (last === undefined) return 0
-        // A range with two ends: of one that is open below PostgreSQL expects a third of the table.
-        return system.write(
-          (tx) =>
-            tx.run`delete from ${table} where placement = ${placement} and ${sid} > ${''} and ${sid} <= ${last}`,
-        )
-      })
+      await pruneTable(system, table, end, { sid, placement })
     }
   }
   await inBites(async () => {
@@ -47,6 +37,25 @@ export async function prune(
       }
       return rows.length
     })
+  })
+}
+
+/** Deletes the rows of a table, of one placement where it has them, whose sids come before `end`: in bites as above. */
+export function pruneTable(
+  { read, write }: Access,
+  table: Clause,
+  end: string,
+  { sid = sql`sid`, placement }: { sid?: Clause; placement?: number } = {},
+): Promise<void> {
+  const placed = placement === undefined ? undefined : sql`placement = ${placement}`
+  return inBites(async () => {
+    const rows = await read.all<{ sid: string }>`
+      select ${sid} as sid from ${table} ${where([placed, sql`${sid} < ${end}`])} order by ${sid} limit ${BITE}`
+    const last = rows.at(-1)?.sid
+    if (last === undefined) return 0
+    // A range with two ends: of one that is open below PostgreSQL expects a third of the table.
+    const range = where([placed, sql`${sid} > ${''}`, sql`${sid} <= ${last}`])
+    return write((tx) => tx.run`delete from ${table} ${range}`)
   })
 }
 

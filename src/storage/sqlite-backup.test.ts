@@ -90,9 +90,34 @@ test('a restore replaces a database only if told to, and keeps what was there', 
   assert.equal(statSync(path).mode & 0o777, 0o600)
   assert.equal(existsSync(`${path}-wal`), false)
 
+  // Nothing is undone where it cannot be kept.
+  await assert.rejects(restoreSqlite(copy, path, { replace: true, nowMs: 7 }), /EEXIST/)
+  assert.deepEqual([marksIn(path), marksIn(kept ?? '')], [1, 2])
+  assert.equal(existsSync(`${path}.unfinished`), false)
+
   const empty = join(makeTemporaryDirectory(), 'countersign.db')
   assert.equal(await restoreSqlite(copy, empty, { replace: false, nowMs: 7 }), undefined)
   const again = await openSqlite(empty, { clock: stillClock })
   assert.deepEqual(await migrate(again), [])
   await again.close()
+})
+
+test('a restore replaces a database that is too damaged to be opened, and keeps all that is left of it', async () => {
+  const { dataDir, path, storage, mark } = await makeInstallation()
+  const copy = join(dataDir, 'copy.db')
+  await mark(0)
+  await storage.backup?.(copy)
+  await storage.close()
+  writeFileSync(path, 'x'.repeat(8_192))
+  writeFileSync(`${path}-wal`, 'what it had not taken in yet')
+  const kept = await restoreSqlite(copy, path, { replace: true, nowMs: 7 })
+  assert.equal(marksIn(path), 1)
+  assert.equal(readFileSync(kept ?? '', 'utf8'), 'x'.repeat(8_192))
+  assert.equal(readFileSync(`${kept}-wal`, 'utf8'), 'what it had not taken in yet')
+  assert.deepEqual(
+    readdirSync(dataDir).filter(
+      (name) => name.startsWith('countersign.db') && !name.includes('.before-restore-'),
+    ),
+    ['countersign.db', 'countersign.db.lock'],
+  )
 })

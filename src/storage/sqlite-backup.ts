@@ -1,12 +1,16 @@
 import { constants } from 'node:fs'
-import { access, copyFile, open, rename, rm } from 'node:fs/promises'
+import { access, copyFile, link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Refusal } from '../refusal.ts'
 import type { SealedColumn } from './reseal.ts'
+import { copyDatabase } from './sqlite-copy.ts'
 import { createThread } from './sqlite-thread.ts'
 
 const SIDE_FILES = ['-wal', '-shm', '-journal']
+
+/** While a backup is made the log may grow to this, or to the size of a database that is larger. */
+const LEAST_LOG_BYTES = 2 ** 30
 
 /**
  * Copies the database as it is at one instant into a file, for which it makes a place, while it serves. The file is
@@ -15,7 +19,7 @@ const SIDE_FILES = ['-wal', '-shm', '-journal']
 export async function backupSqlite(path: string, to: string): Promise<void> {
   if (await exists(to)) throw new Refusal(`${to} is there already: give the backup another name`)
   const unfinished = `${to}.unfinished`
-  await rm(unfinished, { force: true })
+  await removeDatabase(unfinished)
   // SQLite fills an empty file: so it is never readable by others.
   const empty = await open(unfinished, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
     throw new Refusal(
@@ -23,40 +27,20 @@ export async function backupSqlite(path: string, to: string): Promise<void> {
     )
   })
   await empty.close()
-  // A thread of its own: the one for scans has other reads to do meanwhile.
-  const thread = createThread(path, true, { yielding: true })
   try {
-    const copy = thread.call('get', 'vacuum into ?', [unfinished])
-    await syncUntil(copy, unfinished)
-    await copy
+    const { size } = await stat(path)
+    await copyDatabase({ path, to: unfinished, maxLogBytes: Math.max(size, LEAST_LOG_BYTES) })
     await sync(unfinished)
     await rename(unfinished, to)
     await sync(dirname(to))
   } finally {
-    await thread.close()
-    await rm(unfinished, { force: true })
+    await removeDatabase(unfinished)
   }
 }
 
-/**
- * Has the disk take the file as it grows: a commit waits for what the disk was given before, and a whole database at
- * once would keep the writer waiting.
- */
-async function syncUntil(done: Promise<unknown>, path: string): Promise<void> {
-  let isDone = false
-  const end = () => {
-    isDone = true
-  }
-  done.then(end, end)
-  const file = await open(path)
-  try {
-    while (!isDone) {
-      await file.datasync()
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  } finally {
-    await file.close()
-  }
+/** Side files first: one that is left alone would be taken for those of the next database of that name. */
+async function removeDatabase(path: string): Promise<void> {
+  for (const suffix of [...SIDE_FILES, '']) await rm(path + suffix, { force: true })
 }
 
 /**
@@ -121,7 +105,8 @@ export function inspectBackup(path: string): Backup {
 
 /**
  * Puts a copy of the backup in the place of the database, which no process may have open. Throws Refusal where there
- * is a database, unless it may be replaced: then it is kept beside, and the path of that resolved to.
+ * is a database, unless it may be replaced: then it is kept beside, damaged or not, and the path of that resolved to.
+ * From then on there is always one at the path, the old one or the backup, however this ends.
  */
 export async function restoreSqlite(
   backup: string,
@@ -130,25 +115,47 @@ export async function restoreSqlite(
 ): Promise<string | undefined> {
   const isThere = await exists(path)
   if (isThere && !replace) throw new Refusal(`${path} is there already: --force puts the backup in its place`)
+  const kept = isThere ? `${path}.before-restore-${nowMs}` : undefined
   const unfinished = `${path}.unfinished`
-  await copyFile(backup, unfinished)
-  const file = await open(unfinished, 'r+')
-  await file.chmod(0o600)
-  await file.sync()
-  await file.close()
-  const kept = `${path}.before-restore-${nowMs}`
-  if (isThere) {
-    // Whole in one file, whatever its log still held.
-    const db = new DatabaseSync(path)
-    db.exec('pragma wal_checkpoint(truncate)')
-    db.close()
-    await rename(path, kept)
+  try {
+    await copyFile(backup, unfinished)
+    const file = await open(unfinished, 'r+')
+    await file.chmod(0o600)
+    await file.sync()
+    await file.close()
+    if (kept) await keep(path, kept)
+    // The log of another database would be taken for this one's.
+    for (const suffix of SIDE_FILES) await rm(path + suffix, { force: true })
+    await rename(unfinished, path)
+    await sync(dirname(path))
+    return kept
+  } finally {
+    await rm(unfinished, { force: true })
   }
-  // The log of another database would be taken for this one's.
-  for (const suffix of SIDE_FILES) await rm(path + suffix, { force: true })
-  await rename(unfinished, path)
-  await sync(dirname(path))
-  return isThere ? kept : undefined
+}
+
+/** Gives a database a second name: in one file, or with its log where it is too damaged for that. */
+async function keep(path: string, kept: string): Promise<void> {
+  // First: SQLite deletes a log that it cannot read.
+  for (const suffix of ['', ...SIDE_FILES]) {
+    if (await exists(path + suffix)) await link(path + suffix, kept + suffix)
+  }
+  if (!takeInLog(path)) return
+  for (const suffix of SIDE_FILES) await rm(kept + suffix, { force: true })
+}
+
+/** False for what SQLite cannot open or read. */
+function takeInLog(path: string): boolean {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path)
+    db.exec('pragma wal_checkpoint(truncate)')
+    return true
+  } catch {
+    return false
+  } finally {
+    db?.close()
+  }
 }
 
 const exists = (path: string) =>

@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 /** All that a customer is told of a failure: more would map the network that the server is in. */
-type Failure = 'not reached' | 'refused' | 'timeout'
+type Failure = 'not reached' | 'not called' | 'refused' | 'timeout'
 
 /**
  * What came of a call. A redirect is not followed: it counts as the status that it is. `cause` is for the operator's

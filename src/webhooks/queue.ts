@@ -1,5 +1,6 @@
 import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import { findAccount } from '../accounts/accounts/store.ts'
+import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { labelOf } from '../functions/hosts.ts'
 import { newSid } from '../storage/sid.ts'
@@ -31,6 +32,7 @@ export class WebhookQueue {
   readonly policy: AddressPolicy
   readonly #ctx: Context
   readonly #resolve: Resolve
+  readonly #complain: ReturnType<typeof complainSparingly>
   readonly #underWay = new Map<Promise<void>, string>()
   #sweeping: Promise<void> = Promise.resolve()
   #stopSweeper = () => {}
@@ -39,6 +41,7 @@ export class WebhookQueue {
   constructor(ctx: Context, withLoopback: boolean, resolve: Resolve = resolveHost) {
     this.#ctx = ctx
     this.#resolve = resolve
+    this.#complain = complainSparingly(ctx, 'sweep of callbacks failed; it will be tried again')
     this.policy = makeAddressPolicy(ctx.config.allowPrivateCallbacks, withLoopback)
   }
 
@@ -106,9 +109,7 @@ export class WebhookQueue {
   #scheduleSweep(): void {
     this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
       this.#sweeping = this.#sweep()
-        .catch((error: unknown) =>
-          this.#ctx.log.error({ err: error }, 'sweep of callbacks failed; it will be tried again'),
-        )
+        .catch(this.#complain)
         .then(() => {
           if (!this.#closed) this.#scheduleSweep()
         })
@@ -153,7 +154,7 @@ export class WebhookQueue {
   async #deliver(delivery: Delivery, leasedUntilMs: number): Promise<void> {
     const { storage, clock, log } = this.#ctx
     const startedAtMs = clock.now()
-    const called = await this.call(delivery)
+    const called = await this.call(delivery).catch(notCalled)
     const now = clock.now()
     const isDelivered = called?.outcome === 'answered' && called.status >= 200 && called.status < 300
     const detail = isDelivered ? null : tell(called)
@@ -208,6 +209,13 @@ export class WebhookQueue {
     return Math.round(Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** tries) * jitter)
   }
 }
+
+/** The receiver was not asked, for a reason of this server's: it counts as a try like any other, or it would have no end. */
+const notCalled = (error: Error): Called => ({
+  outcome: 'failed',
+  reason: 'not called',
+  cause: error.message,
+})
 
 /** What is kept of a failure; undefined is a call that was not made. */
 function tell(called: Called | undefined): string {

@@ -1,5 +1,6 @@
+import { pruneTable } from '../storage/retention.ts'
 import { sidFloor } from '../storage/sid.ts'
-import type { Access, Read, Tx } from '../storage/storage.ts'
+import { type Access, type Read, sql, type Tx } from '../storage/storage.ts'
 
 /** A callback to an address of a customer's, and its own entry in the queue while `dueAtMs` is set. */
 export interface Delivery {
@@ -82,17 +83,6 @@ export const updateTry = (tx: Tx, d: Delivery, leasedUntilMs: number) =>
       tries = ${d.tries}, updated_at = ${d.updatedAtMs}
     where sid = ${d.sid} and coalesce(due_at, 0) = ${leasedUntilMs}`
 
-const BITE = 500
-
-/** Deletes what was queued before a time: long settled. In small bites. */
-export async function pruneDeliveries({ read, write }: Access, beforeMs: number): Promise<void> {
-  for (;;) {
-    const rows = await read.all<{ sid: string }>`select sid from webhook_delivery
-      where sid < ${sidFloor('WD', 0, beforeMs)} order by sid limit ${BITE}`
-    const last = rows.at(-1)?.sid
-    if (last === undefined) return
-    // A range with two ends: of one that is open below PostgreSQL expects a third of the table.
-    await write((tx) => tx.run`delete from webhook_delivery where sid > ${''} and sid <= ${last}`)
-    if (rows.length < BITE) return
-  }
-}
+/** Deletes what was queued before a time: long settled. */
+export const pruneDeliveries = (access: Access, beforeMs: number) =>
+  pruneTable(access, sql`webhook_delivery`, sidFloor('WD', 0, beforeMs))

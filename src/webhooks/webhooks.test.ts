@@ -400,6 +400,29 @@ describe('the queue of callbacks', () => {
     )
   })
 
+  test('one that cannot be signed is a try like any other, and ends after a day', async () => {
+    const { sid: accountSid } = await addAccount(server.ctx)
+    const { storage, webhooks } = server.ctx
+    await storage.system.write(
+      (tx) => tx.run`update account set auth_token = ${Buffer.from('not sealed')}
+      where sid = ${accountSid}`,
+    )
+    await storage.system.write((tx) =>
+      webhooks.add(tx, { accountSid, url: receiver.url, method: 'POST', form: {} }),
+    )
+    await pass(60)
+    const early = await state()
+    assert.deepEqual([early?.status, early?.detail], ['queued', 'not called'])
+    assert.ok(early && early.tries >= 2 && early.tries <= 6, `${early?.tries} tries`)
+    await storage.system.write(
+      (tx) => tx.run`update webhook_delivery set expires_at = ${clock.now()}, due_at = ${clock.now()}
+      where account_sid = ${accountSid}`,
+    )
+    await pass(1)
+    assert.equal((await state())?.status, 'failed')
+    assert.equal(receiver.received.length, 0)
+  })
+
   test('of two nodes one calls', async () => {
     const other = new WebhookQueue(server.ctx, true)
     other.start()

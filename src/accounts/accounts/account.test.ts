@@ -93,6 +93,26 @@ describe('accounts', () => {
     assert.deepEqual(namesOf(await server.get(`${ACCOUNTS}.json?Status=closed`, authorization)), [])
   })
 
+  test('names of whatever it has are one line of text', async () => {
+    const { sid, authorization } = await addAccount(server.ctx)
+    const [PhoneNumber, Cidr] = ['+14155550123', '198.51.100.0/24']
+    const trigger = { CallbackUrl: 'https://example.com/', UsageCategory: 'sms', TriggerValue: '1' }
+    for (const [path, form] of [
+      [`${ACCOUNTS}.json`, {}],
+      [`${ACCOUNTS}/${sid}/Keys.json`, {}],
+      [`${ACCOUNTS}/${sid}/OutgoingCallerIds.json`, { PhoneNumber }],
+      [`${ACCOUNTS}/${sid}/Usage/Triggers.json`, trigger],
+      [`${ACCOUNTS}/${sid}/IncomingPhoneNumbers.json`, { PhoneNumber }],
+      ['/v1/Keys', { AccountSid: sid }],
+      ['/v1/IpAccessLists', { Cidr }],
+    ] as const) {
+      for (const FriendlyName of ['\u001b[2J', 'two\nlines', '\u009b2J', 'x'.repeat(65)]) {
+        const { status, body } = await server.post(path, { ...form, FriendlyName }, authorization)
+        assert.deepEqual([status, body.message], [400, 'Invalid parameter: FriendlyName'], path)
+      }
+    }
+  })
+
   test('a suspended account is refused from the answer on, and works again once it is active', async () => {
     const { sid, authorization } = await addSubaccount()
     assert.equal((await server.get('/v2/Services', authorization)).status, 200)

@@ -12,9 +12,11 @@ import {
   endTrials,
   findAccount,
   insertAccount,
+  insertReplacedToken,
   listSubaccountSids,
   readFirstAccount,
   updateAccount,
+  wasReplaced,
 } from './store.ts'
 
 export interface Account {
@@ -104,7 +106,8 @@ export async function readFirst(ctx: Context): Promise<Account> {
 
 /**
  * The account this installation begins with: made at the first start, with the configured sid and token. Later it is
- * given a configured token only where the setting has changed: one that was rotated away stays away.
+ * given a configured token only where the setting has changed, and never one that gave way to another before: a node
+ * whose setting is still the old one may start at any time.
  * `furnish` gives it what it begins with, in the same commit. `created` tells whether its token has to be shown (this
  * once): of nodes that start at once, one creates it.
  */
@@ -143,6 +146,13 @@ async function configureToken(ctx: Context, tx: Tx, account: Account, token: str
   const hash = hashToken(token)
   if (account.configuredTokenHash && timingSafeEqual(hash, account.configuredTokenHash)) return account
   const isNew = !timingSafeEqual(hash, account.authTokenHash)
+  if (isNew && (await wasReplaced(tx, account.sid, hash))) {
+    ctx.log.warn(
+      { account_sid: account.sid },
+      'COUNTERSIGN_AUTH_TOKEN names a token that was replaced, and is ignored: change it to the one that counts, or to a new one',
+    )
+    return account
+  }
   const changed: Account = {
     ...account,
     ...(isNew && { authToken: sealAuthToken(ctx, account.sid, token), authTokenHash: hash }),
@@ -152,6 +162,7 @@ async function configureToken(ctx: Context, tx: Tx, account: Account, token: str
   }
   if ((await updateAccount(tx, changed)) === 0) return undefined
   if (isNew) {
+    await insertReplacedToken(tx, account)
     await audit(ctx, tx, asServer(account.sid), {
       type: 'auth-token.configured',
       resource: 'auth-token',

@@ -115,6 +115,17 @@ export const updateAccount = (tx: Tx, a: Account) =>
       configured_token_hash = ${a.configuredTokenHash}, revision = ${a.revision}, updated_at = ${a.updatedAtMs}
     where sid = ${a.sid} and revision = ${a.revision - 1}`
 
+/** Remembers the token that an account has had until now. */
+export const insertReplacedToken = (tx: Tx, { sid, authTokenHash }: Pick<Account, 'sid' | 'authTokenHash'>) =>
+  tx.run`insert into replaced_token (account_sid, token_hash) values (${sid}, ${authTokenHash})
+    on conflict (account_sid, token_hash) do nothing`
+
+export async function wasReplaced(read: Read, accountSid: string, tokenHash: Uint8Array): Promise<boolean> {
+  const row = await read.get`
+    select account_sid from replaced_token where account_sid = ${accountSid} and token_hash = ${tokenHash}`
+  return row !== undefined
+}
+
 /** Moves the revision on, and so holds the row until the unit ends. */
 export const touchAccount = (tx: Tx, sid: string, nowMs: number) =>
   tx.run`update account set revision = revision + 1, updated_at = ${nowMs} where sid = ${sid}`

@@ -1,14 +1,12 @@
 import type { Static } from 'typebox'
 import { rfc2822 } from '../../http/paging-2010.ts'
-import { nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
+import { friendlyName, nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { Account } from './account.ts'
 
-const name = Type.String({ maxLength: 64 })
-
-export const CreateBody = Type.Object({ FriendlyName: optional(name) })
+export const CreateBody = Type.Object({ FriendlyName: optional(friendlyName) })
 export const UpdateBody = Type.Object({
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
   Status: optional(oneOf(['active', 'suspended', 'closed'])),
 })
 export const ListQuery = Type.Object({

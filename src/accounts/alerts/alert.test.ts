@@ -7,6 +7,7 @@ import { freshNumber, testServer } from '../../../test/support/server.ts'
 import type { Clock } from '../../clock.ts'
 import { recordReceipt } from '../../delivery/receipts.ts'
 import { runBackground, runRecords } from '../../operations/background.ts'
+import { keepAlerts } from './alert.ts'
 
 const DAY_MS = 86_400_000
 
@@ -113,6 +114,34 @@ test('what fails by the thousand is told ten times a minute, and how many more t
   const [rest, ...others] = await textsOf()
   assert.equal(rest, '990 more within a minute, the first: failed with 30008')
   assert.equal(others.length, 11)
+})
+
+test('what is raised while others are written is written next', async (t) => {
+  const { server, textsOf } = await serve(t, fakeClock())
+  const { storage } = server.ctx
+  const raise = (errorCode: string) =>
+    alerts.raise({
+      accountSid: server.accountSid,
+      errorCode,
+      text: `failed with ${errorCode}`,
+      resourceSid: server.serviceSid,
+    })
+  let last: string | undefined = 'during'
+  const write: typeof storage.write = async (unit) => {
+    const written = await storage.system.write(unit)
+    if (last) raise(last)
+    last = undefined
+    return written
+  }
+  const alerts = keepAlerts({
+    ...server.ctx,
+    storage: { ...storage, system: { ...storage.system, write } },
+  })
+  raise('before')
+  await alerts.flush()
+  assert.deepEqual(await textsOf(), ['failed with before'])
+  await alerts.flush()
+  assert.deepEqual((await textsOf()).sort(), ['failed with before', 'failed with during'])
 })
 
 test('filters, pages, and whose alerts they are', async (t) => {

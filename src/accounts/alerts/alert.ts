@@ -87,7 +87,8 @@ export function keepAlerts({
       tallies.delete(key)
       if (beyond > 0) enqueue({ ...first, text: `${beyond} more within a minute, the first: ${first.text}` })
     }
-    const written = waiting
+    // A copy: what is raised during the commit is not among what was written.
+    const written = [...waiting]
     if (written.length === 0) return
     await storage.system.write((tx) => Promise.all(written.map((alert) => insertAlert(tx, alert))))
     waiting = waiting.slice(written.length)

@@ -1,4 +1,5 @@
 import { keyset, type PageRequest } from '../../storage/keyset.ts'
+import { pruneTable } from '../../storage/retention.ts'
 import { sidFloor } from '../../storage/sid.ts'
 import { type Read, type Storage, sql, type Tx, where } from '../../storage/storage.ts'
 import type { Alert } from './alert.ts'
@@ -57,16 +58,6 @@ export async function listAlerts(
   return rows.map(toAlert)
 }
 
-const BITE = 500
-
-/** Deletes alerts that are older, in small bites along the primary key: sids tell their age. */
-export async function pruneAlerts({ system }: Storage, beforeMs: number): Promise<void> {
-  const end = sidFloor('NO', 0, beforeMs)
-  for (;;) {
-    const rows = await system.read.all<{ sid: string }>`select sid from alert where sid < ${end}
-      order by sid limit ${BITE}`
-    const last = rows.at(-1)?.sid
-    if (last === undefined) return
-    await system.write((tx) => tx.run`delete from alert where sid > ${''} and sid <= ${last}`)
-  }
-}
+/** Deletes alerts that are older. */
+export const pruneAlerts = ({ system }: Storage, beforeMs: number) =>
+  pruneTable(system, sql`alert`, sidFloor('NO', 0, beforeMs))

@@ -4,6 +4,8 @@ import { addAccount } from '../../../test/support/account.ts'
 import { type FakeClock, fakeClock, timerlessClock } from '../../../test/support/clock.ts'
 import { basic, type Form, freshNumber, type TestServer, testServer } from '../../../test/support/server.ts'
 import { runRecords } from '../../operations/background.ts'
+import type { Read, Storage } from '../../storage/storage.ts'
+import { keepLogins } from './logins.ts'
 
 async function serve(t: TestContext) {
   const clock = fakeClock()
@@ -73,7 +75,6 @@ test('another node, or this one after a restart, does not tell of a log-in again
   const own = basic(server.accountSid, server.authToken)
   await from('192.0.2.1', own)
   await runRecords(server.ctx)
-  const { keepLogins } = await import('./logins.ts')
   const restarted = keepLogins(server.ctx, () => server.ctx)
   const account = await server.ctx.known.account(server.accountSid)
   assert.ok(account)
@@ -84,6 +85,87 @@ test('another node, or this one after a restart, does not tell of a log-in again
     (e: { source_ip_address: string }) => e.source_ip_address,
   )
   assert.deepEqual(addresses.sort(), ['192.0.2.1', '192.0.2.3'])
+})
+
+/** Log-ins of a process of its own on the server's database; `lookUps` tells what it read of earlier ones. */
+async function restart({ ctx, accountSid }: TestServer) {
+  const account = await ctx.known.account(accountSid)
+  assert.ok(account)
+  let lookUps = 0
+  const { system } = ctx.storage
+  const counted = (read: Read): Read => ({
+    get: (...statement) => read.get(...statement),
+    all(...statement) {
+      lookUps++
+      return read.all(...statement)
+    },
+  })
+  const storage = {
+    ...ctx.storage,
+    system: { ...system, scan: counted(system.scan), read: counted(system.read) },
+  }
+  const logins = keepLogins({ clock: ctx.clock, storage }, () => ctx)
+  return {
+    logins,
+    /** From many subscribers, one after the other. */
+    arrive(from: number, to: number) {
+      for (let n = from; n < to; n++)
+        logins.accepted({ account }, `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
+    },
+    lookUps: () => lookUps,
+  }
+}
+
+const countEvents = async ({ ctx }: TestServer, type: string) =>
+  (await ctx.storage.system.read.all`select sid from audit_event where event_type = ${type}`).length
+
+test('who comes from five hundred addresses at once is looked for once', async (t) => {
+  const { server } = await serve(t)
+  const { logins, arrive, lookUps } = await restart(server)
+  arrive(0, 500)
+  await logins.flush()
+  assert.equal(lookUps(), 1)
+  assert.equal(await countEvents(server, 'login.accepted'), 500)
+})
+
+test('of a credential that comes from everywhere a thousand log-ins a day are events, also after a restart', async (t) => {
+  const clock = timerlessClock()
+  const server = await testServer({ clock })
+  t.after(() => server.close())
+  const first = await restart(server)
+  first.arrive(0, 1_300)
+  await first.logins.flush({ all: true })
+  assert.equal(await countEvents(server, 'login.accepted'), 1_000)
+  const before = first.lookUps()
+  first.arrive(1_300, 1_400)
+  await first.logins.flush()
+  assert.equal(first.lookUps(), before)
+
+  const second = await restart(server)
+  second.arrive(0, 1_400)
+  await second.logins.flush({ all: true })
+  assert.equal(await countEvents(server, 'login.accepted'), 1_000)
+
+  clock.pass(86_400_000)
+  second.arrive(0, 2)
+  await second.logins.flush()
+  assert.equal(await countEvents(server, 'login.accepted'), 1_002)
+})
+
+test('what this process has forgotten for the sake of others is not told again', async (t) => {
+  const { server } = await serve(t)
+  const { logins, arrive } = await restart(server)
+  arrive(0, 200)
+  await logins.flush()
+  // Fifty thousand are remembered.
+  const other = await server.ctx.known.account((await addAccount(server.ctx)).sid)
+  assert.ok(other)
+  for (let n = 0; n < 49_800; n++)
+    logins.accepted({ account: other }, `11.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
+  await logins.flush()
+  arrive(0, 201)
+  await logins.flush({ all: true })
+  assert.equal(await countEvents(server, 'login.accepted'), 201 + 1_000)
 })
 
 test('refused log-ins become one event per address, account and minute, when the minute is over', async (t) => {
@@ -192,20 +274,62 @@ test('what a key may not do is told, once a minute for each permission and addre
   )
 })
 
-test('a key that asks from everywhere is no more events than a thousand and its permissions', async (t) => {
+/** What a key was refused, as the operations tell it. */
+const denial = ({ accountSid }: TestServer, key: string, sourceIp: string, permission = 'read') => ({
+  caller: { accountSid, ownAccountSid: accountSid, actorSid: key, actorType: 'key', sourceIp } as const,
+  permission: `/twilio/verify/services/${permission}`,
+})
+
+test('a key that asks for everything from everywhere is no more events than a thousand and one', async (t) => {
   const { server, clock } = await serve(t)
-  const key = { accountSid: server.accountSid, actorSid: `SK${'1'.repeat(32)}`, actorType: 'key' } as const
-  for (let n = 0; n < 3_000; n++) {
-    const caller = { ...key, ownAccountSid: key.accountSid, sourceIp: `10.0.${n >> 8}.${n & 255}` }
-    server.ctx.logins.denied({ caller, permission: '/twilio/verify/services/read' })
-  }
+  const key = `SK${'1'.repeat(32)}`
+  for (let n = 0; n < 3_000; n++)
+    server.ctx.logins.denied(denial(server, key, `10.0.${n >> 8}.${n & 255}`, n % 2 === 0 ? 'read' : 'list'))
   await minutePasses(server, clock)
   const { system } = server.ctx.storage
   const rows = await system.read.all<{ source_ip: string; data: string }>`
     select source_ip, data from audit_event where event_type = 'permission.denied'`
   assert.equal(rows.length, 1_001)
   const [rest] = rows.filter(({ source_ip }) => source_ip === '')
-  assert.equal(JSON.parse(rest?.data ?? '').count, 2_000)
+  assert.deepEqual(JSON.parse(rest?.data ?? ''), { count: 2_000, minute: '2026-11-20T12:00:00Z' })
+})
+
+test('many keys do not make one unit of work of what they were refused; what is written is so once', async (t) => {
+  const { server, clock } = await serve(t)
+  const { ctx } = server
+  const sizes: number[] = []
+  let broken = true
+  const system: Storage['system'] = {
+    ...ctx.storage.system,
+    write: (unit) =>
+      ctx.storage.system.write(async (tx) => {
+        let events = 0
+        const result = await unit({
+          ...tx,
+          get: (...statement) => tx.get(...statement),
+          all: (...statement) => tx.all(...statement),
+          run(...statement) {
+            events++
+            return tx.run(...statement)
+          },
+        })
+        if (broken && sizes.length === 2) throw new Error('disk full')
+        sizes.push(events)
+        return result
+      }),
+  }
+  const logins = keepLogins({ clock, storage: { ...ctx.storage, system } }, () => ctx)
+  for (let n = 0; n < 5_000; n++)
+    logins.denied(denial(server, `SK${String(n).padStart(32, '0')}`, '192.0.2.1'))
+  await clock.advance('1m')
+  await assert.rejects(logins.flush(), /disk full/)
+  assert.equal(await countEvents(server, 'permission.denied'), 1_000)
+  broken = false
+  await logins.flush()
+  assert.ok(Math.max(...sizes) <= 500, `units of ${sizes}`)
+  assert.equal(await countEvents(server, 'permission.denied'), 5_000)
+  await logins.flush()
+  assert.equal(sizes.length, 10)
 })
 
 test('ten thousand addresses in a minute are a hundred events and one', async (t) => {

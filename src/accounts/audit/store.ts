@@ -85,7 +85,8 @@ export interface Login {
   atMs: number
 }
 
-const MAX_LOGINS = 1_000
+/** More than these of an actor in a day are no events. */
+export const MAX_LOGINS = 1_000
 
 /** From where an actor logged in since then, newest first; the newest 1,000. Costs the same where there is no such actor. */
 export async function listLogins(read: Read, actorSid: string, sinceMs: number): Promise<Login[]> {

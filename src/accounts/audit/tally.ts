@@ -24,18 +24,19 @@ export function tallyMinutes<T>(
   { keyOf, coarse }: { keyOf: (what: T) => string; coarse: (what: T) => T },
 ): MinuteTallies<T> {
   const tallies = new Map<string, Tally<T>>()
+  const placeOf = ({ minuteMs, what }: Pick<Tally<T>, 'minuteMs' | 'what'>) => `${minuteMs} ${keyOf(what)}`
   return {
     add(what) {
       const minuteMs = Math.floor(clock.now() / MINUTE_MS) * MINUTE_MS
-      const placeOf = (told: T) => `${minuteMs} ${keyOf(told)}`
-      const told = tallies.has(placeOf(what)) || tallies.size < max ? what : coarse(what)
-      const tally = tallies.get(placeOf(told)) ?? { what: told, minuteMs, count: 0 }
+      const told = tallies.has(placeOf({ minuteMs, what })) || tallies.size < max ? what : coarse(what)
+      const place = placeOf({ minuteMs, what: told })
+      const tally = tallies.get(place) ?? { what: told, minuteMs, count: 0 }
       tally.count++
-      tallies.set(placeOf(told), tally)
+      tallies.set(place, tally)
     },
     list: (all) => [...tallies.values()].filter(({ minuteMs }) => all || minuteMs + MINUTE_MS <= clock.now()),
     drop(gone) {
-      for (const [key, tally] of tallies) if (gone.includes(tally)) tallies.delete(key)
+      for (const tally of gone) tallies.delete(placeOf(tally))
     },
   }
 }

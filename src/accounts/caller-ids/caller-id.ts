@@ -159,7 +159,7 @@ export async function renameCallerId(
   return changed
 }
 
-/** From this answer on a trial account can send nothing to the number. */
+/** From this answer on a trial account begins to send nothing to the number; what waits to be sent is not sent. */
 export async function removeCallerId(ctx: Context, caller: Caller, sid: string): Promise<void> {
   const callerId = await fetchCallerId(ctx, caller.accountSid, sid)
   await ctx.storage.write(async (tx) => {

@@ -1,22 +1,20 @@
 import type { Static } from 'typebox'
 import { rfc2822 } from '../../http/paging-2010.ts'
-import { nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
+import { friendlyName, nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import { code } from '../../verify/verifications/wire.ts'
 import type { CallerId, ValidationRequest } from './caller-id.ts'
 
-const name = Type.String({ maxLength: 64 })
-
 export const ValidationBody = Type.Object({
   PhoneNumber: Type.String(),
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
   CallDelay: optional(Type.Integer({ minimum: 0, maximum: 60 })),
   Extension: optional(Type.String({ maxLength: 32, pattern: '^[0-9*#wW]*$' })),
   StatusCallback: optional(Type.String()),
   StatusCallbackMethod: optional(oneOf(['GET', 'POST'])),
 })
 export const ConfirmationBody = Type.Object({ PhoneNumber: Type.String(), Code: code })
-export const UpdateBody = Type.Object({ FriendlyName: optional(name) })
+export const UpdateBody = Type.Object({ FriendlyName: optional(friendlyName) })
 export const ListQuery = Type.Object({
   PhoneNumber: optional(Type.String()),
   FriendlyName: optional(Type.String()),

@@ -132,7 +132,12 @@ describe('IP access lists', () => {
     const home = (await ask('POST', PATH, { form: { Cidr: HOME } })).body
     const away = (await ask('POST', PATH, { form: elsewhere })).body
     assert.equal((await ask('POST', `${PATH}/${home.sid}`, { form: { Cidr: '192.0.2.5' } })).status, 400)
-    assert.equal((await ask('DELETE', `${PATH}/${home.sid}`)).status, 400)
+    const deleted = await ask('DELETE', `${PATH}/${home.sid}`)
+    assert.deepEqual(
+      [refused, deleted].map(({ body }) => body.message.split(': ')[1]),
+      ['repeat with Force=true if that is meant', 'repeat with Force=true in the query if that is meant'],
+    )
+    assert.equal(deleted.status, 400)
     assert.deepEqual([await statusFrom(HOME), await statusFrom('192.0.2.1')], [200, 200])
     // The last one opens the account again.
     assert.equal((await ask('DELETE', `${PATH}/${away.sid}`)).status, 204)
@@ -140,6 +145,14 @@ describe('IP access lists', () => {
     assert.equal(await statusFrom('203.0.113.1'), 200)
     assert.equal((await ask('POST', PATH, { form: { ...elsewhere, Force: true } })).status, 201)
     assert.equal(await statusFrom(HOME), 403)
+  })
+
+  test('whoever means it leaves by a query', async () => {
+    const { ask, statusFrom } = await makeUser()
+    const home = (await ask('POST', PATH, { form: { Cidr: HOME } })).body
+    await ask('POST', PATH, { form: { Cidr: '192.0.2.0/24' } })
+    assert.equal((await ask('DELETE', `${PATH}/${home.sid}?Force=true`)).status, 204)
+    assert.deepEqual([await statusFrom(HOME), await statusFrom('192.0.2.1')], [403, 200])
   })
 
   test('what is no network is refused', async () => {

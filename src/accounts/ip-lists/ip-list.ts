@@ -130,7 +130,9 @@ async function change(
     if (networks.length > MAX_ENTRIES) throw fail.conflict()
     if (!force && wouldLockOut(caller, networks)) {
       throw fail.invalidRequest(
-        `The lists would not contain your own address, ${caller.sourceIp}: repeat with Force=true if that is meant`,
+        `The lists would not contain your own address, ${caller.sourceIp}: repeat with Force=true${
+          what === 'deleted' ? ' in the query' : ''
+        } if that is meant`,
       )
     }
     await updateNetworks(tx, accountSid, networks)

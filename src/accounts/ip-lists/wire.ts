@@ -1,17 +1,20 @@
 import type { Static } from 'typebox'
-import { isoSeconds, optional, pageQuery, sid } from '../../http/schema.ts'
+import { friendlyName, isoSeconds, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
 import type { IpAccessList } from './ip-list.ts'
 
 export const PATH = '/v1/IpAccessLists'
 
-const name = Type.String({ maxLength: 64 })
 const force = optional(Type.Boolean())
 
-export const CreateBody = Type.Object({ FriendlyName: optional(name), Cidr: Type.String(), Force: force })
+export const CreateBody = Type.Object({
+  FriendlyName: optional(friendlyName),
+  Cidr: Type.String(),
+  Force: force,
+})
 export const UpdateBody = Type.Object({
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
   Cidr: optional(Type.String()),
   Force: force,
 })

@@ -1,22 +1,21 @@
 import type { Static } from 'typebox'
 import { rfc2822 } from '../../http/paging-2010.ts'
-import { jsonText, nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
+import { friendlyName, jsonText, nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { ApiKey } from './key.ts'
 
-const name = Type.String({ maxLength: 64 })
 const policy = jsonText(Type.Object({ allow: Type.Array(Type.String()) }))
 
-export const KeyBody = Type.Object({ FriendlyName: optional(name) })
+export const KeyBody = Type.Object({ FriendlyName: optional(friendlyName) })
 export const PageOfKeys = Type.Object(pageQuery)
 
 export const IamCreateBody = Type.Object({
   AccountSid: sid('AC'),
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
   KeyType: optional(oneOf(['restricted', 'standard', 'main'])),
   Policy: optional(policy),
 })
-export const IamUpdateBody = Type.Object({ FriendlyName: optional(name), Policy: optional(policy) })
+export const IamUpdateBody = Type.Object({ FriendlyName: optional(friendlyName), Policy: optional(policy) })
 export const IamListQuery = Type.Object({ AccountSid: sid('AC'), ...pageQuery })
 
 const key = {

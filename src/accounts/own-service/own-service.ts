@@ -4,12 +4,12 @@ import type { Channel } from '../../delivery/provider.ts'
 import { ApiError, fail } from '../../http/errors.ts'
 import { lockInstallation } from '../../storage/installation.ts'
 import { checkVerification } from '../../verify/checks/check.ts'
-import { makeService, type Service } from '../../verify/services/service.ts'
-import { findService, insertService } from '../../verify/services/store.ts'
+import { addService, type Service } from '../../verify/services/service.ts'
+import { findService } from '../../verify/services/store.ts'
 import { startVerification } from '../../verify/verifications/start.ts'
 import type { Verification } from '../../verify/verifications/verification.ts'
 import { readFirst } from '../accounts/account.ts'
-import { asServer, audit } from '../audit/audit.ts'
+import { asServer } from '../audit/audit.ts'
 import { countInWindows, type WindowCount } from '../window-count.ts'
 import { findOwnServiceSid, keepOwnServiceSid } from './store.ts'
 
@@ -70,15 +70,8 @@ async function ownService(ctx: Context): Promise<Service> {
       await lockInstallation(tx, ctx.storage)
       const other = await find(tx)
       if (other) return other
-      const service = makeService(ctx, accountSid, { FriendlyName: 'Countersign' })
-      await insertService(tx, service)
+      const service = await addService(ctx, tx, asServer(accountSid), { FriendlyName: 'Countersign' })
       await keepOwnServiceSid(tx, service.sid)
-      await audit(ctx, tx, asServer(accountSid), {
-        type: 'verify-service.created',
-        resource: 'verify-service',
-        sid: service.sid,
-        data: { friendly_name: service.settings.friendly_name },
-      })
       return service
     })
   )

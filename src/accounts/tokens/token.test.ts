@@ -137,6 +137,47 @@ test('a configured token is applied when the setting changes, not at each start'
   assert.deepEqual([await works(first), await works(rotated)], [false, true])
   await restart(next)
   assert.deepEqual([await works(rotated), await works(next)], [false, true])
-  await Promise.all([restart(first), restart(first)])
-  assert.deepEqual([await works(first), await works(next)], [true, false])
+  const last = '3'.repeat(32)
+  await Promise.all([restart(last), restart(last)])
+  assert.deepEqual([await works(next), await works(last)], [false, true])
+})
+
+test('a node whose setting is still an old token does not bring it back', async (t) => {
+  const old = '1'.repeat(32)
+  const server = await testServer({
+    env: { COUNTERSIGN_ACCOUNT_SID: `AC${'a'.repeat(32)}`, COUNTERSIGN_AUTH_TOKEN: old },
+  })
+  t.after(() => server.close())
+  const works = async (token: string) =>
+    (await server.get('/v2/Services', basic(server.accountSid, token))).status === 200
+  const restart = async (token: string) => {
+    await ensureFirstAccount({
+      ...server.ctx,
+      config: { ...server.ctx.config, authToken: new Secret(token) },
+    })
+    server.ctx.known.forgetAccount(server.accountSid)
+  }
+  const rotate = async (token: string): Promise<string> => {
+    const authorization = basic(server.accountSid, token)
+    const { secondary_auth_token } = (await server.post(SECONDARY, {}, authorization)).body
+    await server.post(PROMOTE, {}, authorization)
+    return secondary_auth_token
+  }
+  const second = await rotate(old)
+  await restart(second)
+  await restart(old)
+  assert.deepEqual([await works(old), await works(second)], [false, true])
+  assert.match(
+    server.logged.join('\n'),
+    /"level":"warn".*COUNTERSIGN_AUTH_TOKEN names a token that was replaced/,
+  )
+  // Nor after the next rotation, nor what a setting took the place of.
+  const third = await rotate(second)
+  await restart(third)
+  const configured = '4'.repeat(32)
+  await restart(configured)
+  for (const gone of [old, second, third]) {
+    await restart(gone)
+    assert.deepEqual([await works(gone), await works(configured)], [false, true])
+  }
 })

@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts'
 import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
 import { type Account, fetchAccount, hashToken, makeToken, sealAuthToken } from '../accounts/account.ts'
-import { updateAccount } from '../accounts/store.ts'
+import { insertReplacedToken, updateAccount } from '../accounts/store.ts'
 import { audit } from '../audit/audit.ts'
 
 /** Makes a second auth token; both work until one is promoted or deleted. It is in the answer, this once. */
@@ -49,6 +49,7 @@ async function changeTokens(
     const changed = { ...change(before), revision: before.revision + 1, updatedAtMs: ctx.clock.now() }
     const done = await ctx.storage.system.write(async (tx) => {
       if ((await updateAccount(tx, changed)) === 0) return false
+      if (changed.authTokenHash !== before.authTokenHash) await insertReplacedToken(tx, before)
       await audit(ctx, tx, caller, { type, resource: 'auth-token', sid: before.sid, data: {} })
       return true
     })

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { rfc2822 } from '../../http/paging-2010.ts'
-import { nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
+import { friendlyName, nullable, oneOf, optional, pageQuery, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { IncomingNumber } from './incoming-phone-number.ts'
 
@@ -11,7 +11,7 @@ const sidOrNone = (prefix: string) => optional(Type.String({ pattern: `^(${prefi
 
 const settings = {
   ApiVersion: optional(Type.String()),
-  FriendlyName: optional(Type.String({ maxLength: 64 })),
+  FriendlyName: optional(friendlyName),
   SmsApplicationSid: sidOrNone('AP'),
   SmsFallbackMethod: method,
   SmsFallbackUrl: address,

@@ -1,3 +1,4 @@
+import { isStillVerified } from '../../accounts/trial.ts'
 import type { Context } from '../../context.ts'
 import type { Route } from '../../delivery/choose.ts'
 import { handOut } from '../../delivery/handover.ts'
@@ -18,6 +19,8 @@ const MAX_BACKOFF_MS = 30_000
 const RECORD_RETRY_MS = 500
 /** "Validity period expired", in the API's numbering. */
 const EXPIRED = '30036'
+/** "The number is unverified. Trial accounts cannot send to unverified numbers", in the same. */
+const UNVERIFIED = '21608'
 
 /**
  * Hands a message that this node has taken to the first provider that takes it, or puts it off. At least once: one that
@@ -30,6 +33,9 @@ export async function deliverMessage(ctx: Context, routes: readonly Route[], tak
   let waitMs = Number.POSITIVE_INFINITY
   for (const { provider, circuit } of routes) {
     if (ctx.clock.now() >= held.expiresAtMs) break
+    if (!(await isStillVerified(ctx, held.accountSid, held.to))) {
+      return settleFailed(ctx, held, UNVERIFIED, 'its number is no verified caller id any more')
+    }
     const notBeforeMs = circuit.waitMs || (provider.capacity() < 1 ? NO_ROOM_MS : 0)
     if (notBeforeMs > 0) {
       waitMs = Math.min(waitMs, notBeforeMs)
@@ -79,12 +85,12 @@ async function record(
   provider: Provider,
   outcome: Outcome,
 ): Promise<Message | undefined> {
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     try {
       return await recordOutcome(ctx, held, provider, outcome)
     } catch (error) {
       if (ctx.clock.now() + RECORD_RETRY_MS >= (held.dueAtMs ?? 0)) throw error
-      ctx.log.warn({ message_sid: held.sid, err: error }, 'send not recorded yet')
+      if (tries === 0) ctx.log.warn({ message_sid: held.sid, err: error }, 'send not recorded yet')
       await new Promise<void>((resolve) => ctx.clock.after(RECORD_RETRY_MS, resolve))
     }
   }
@@ -152,18 +158,23 @@ async function postpone(
     return
   }
   const isRefused = last !== undefined && waitMs === Number.POSITIVE_INFINITY
+  const reason = last && 'code' in last ? last.code : 'no carrier took it in its time'
+  await settleFailed(ctx, held, isRefused ? errorCodeOf(last) : EXPIRED, reason)
+}
+
+/** It will not be sent. Changes nothing where another node took the row meanwhile. */
+async function settleFailed(ctx: Context, held: Message, errorCode: string, reason: string): Promise<void> {
   const failed: Message = {
     ...held,
     status: 'failed',
-    errorCode: isRefused ? errorCodeOf(last) : EXPIRED,
+    errorCode,
     dueAtMs: null,
-    updatedAtMs: now,
+    updatedAtMs: ctx.clock.now(),
   }
   const changed = await ctx.storage.system.write(async (tx) => {
     const changed = await updateTry(tx, failed, held.dueAtMs)
     if (changed === 1) await tellStatus(ctx, tx, failed)
     return changed
   })
-  const reason = last && 'code' in last ? last.code : 'no carrier took it in its time'
   if (changed === 1) raiseMessageAlert(ctx, failed, reason)
 }

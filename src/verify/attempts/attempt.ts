@@ -22,7 +22,7 @@ export interface MessageSpec {
   fromName?: string
 }
 
-/** How far a message has come. `canceled`: the verification ended before it was sent. */
+/** How far a message has come. `canceled`: before it was sent the verification ended, or a trial account's number was removed. */
 export type MessageStatus = 'queued' | 'sent' | 'delivered' | 'undelivered' | 'failed' | 'canceled'
 
 /** One send of a code, and its own entry in the delivery queue while `dueAtMs` is set. */

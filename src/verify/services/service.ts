@@ -1,8 +1,9 @@
-import { audit, type Change, differences } from '../../accounts/audit/audit.ts'
+import { type Actor, audit, type Change, differences } from '../../accounts/audit/audit.ts'
 import type { Context } from '../../context.ts'
 import type { Caller } from '../../http/caller.ts'
 import { fail } from '../../http/errors.ts'
 import { newSid } from '../../storage/sid.ts'
+import type { Tx } from '../../storage/storage.ts'
 import { insertService, markDeleted, updateSettings } from './store.ts'
 
 /** What a service can be told, by the names of the representation. */
@@ -155,11 +156,14 @@ function change(settings: Settings, input: ServiceInput): Settings {
 
 /** Throws 60200 naming what is wrong, 60204 for what is not built. */
 export async function createService(ctx: Context, caller: Caller, input: ServiceInput): Promise<Service> {
-  const service = makeService(ctx, caller.accountSid, input)
-  await ctx.storage.write(async (tx) => {
-    await insertService(tx, service)
-    await audit(ctx, tx, caller, changeOf('created', service.sid, service.settings))
-  })
+  return ctx.storage.write((tx) => addService(ctx, tx, caller, input))
+}
+
+/** In the unit of what needs it. Throws as `createService` does. */
+export async function addService(ctx: Context, tx: Tx, actor: Actor, input: ServiceInput): Promise<Service> {
+  const service = makeService(ctx, actor.accountSid, input)
+  await insertService(tx, service)
+  await audit(ctx, tx, actor, changeOf('created', service.sid, service.settings))
   return service
 }
 

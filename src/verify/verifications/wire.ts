@@ -1,12 +1,8 @@
 import type { Static } from 'typebox'
-import { isoSeconds, jsonText, nullable, oneOf, optional, sid } from '../../http/schema.ts'
+import { isoSeconds, jsonText, line, nullable, oneOf, optional, sid } from '../../http/schema.ts'
 import { Type } from '../../http/type.ts'
 import type { Urls } from '../../http/urls.ts'
 import type { Verification } from './verification.ts'
-
-// No control characters: these go into messages and headers.
-const line = (maxLength: number) =>
-  Type.String({ maxLength, pattern: '^[^\\u0000-\\u001f\\u007f\\u2028\\u2029]*$' })
 
 export const code = Type.String({ pattern: '^[^\\s\\u0000-\\u001f\\u007f]{4,10}$' })
 

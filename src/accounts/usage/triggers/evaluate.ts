@@ -36,12 +36,12 @@ async function evaluateAccount(
   }
 }
 
-/** The period that is just over, and the one that has begun; but for one that it fired in. */
+/** The period that is just over, and the one that has begun; but for those up to the last that it fired in. */
 function periodsDue({ recurring, firedPeriod }: Trigger, nowMs: number): Period[] {
   const current = periodOf(recurring, nowMs)
   const late = periodOf(recurring, nowMs - LATE_MS)
-  if (firedPeriod === current.name) return []
-  return late.name === current.name || firedPeriod === late.name ? [current] : [late, current]
+  const periods = late.name === current.name ? [current] : [late, current]
+  return periods.filter(({ name }) => name > (firedPeriod ?? ''))
 }
 
 async function fire(ctx: Context, trigger: Trigger, period: Period, value: number): Promise<void> {

@@ -89,7 +89,7 @@ export async function listArmed(read: Read): Promise<Trigger[]> {
   return rows.map(toTrigger)
 }
 
-/** Changes nothing where it fired in that period before, on whatever node. */
+/** Changes nothing where it fired in that period, or a later one, before, on whatever node. Names sort by their time. */
 export const markFired = (tx: Tx, t: Trigger, period: string, nowMs: number) =>
   tx.run`update usage_trigger set fired_period = ${period}, fired_at = ${nowMs}
-    where sid = ${t.sid} and account_sid = ${t.accountSid} and coalesce(fired_period, '') <> ${period}`
+    where sid = ${t.sid} and account_sid = ${t.accountSid} and coalesce(fired_period, '') < ${period}`

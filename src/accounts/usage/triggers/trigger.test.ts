@@ -210,6 +210,9 @@ describe('usage triggers', () => {
     assert.equal((await fired())[0]?.IdempotencyToken, `${trigger.sid}-FIRES-2026-11-21`)
     await send(1)
     assert.deepEqual(await fired(), [])
+    // For a node whose clock is behind it is still the day before.
+    await evaluateTriggers({ ...server.ctx, clock: { ...clock, now: () => clock.now() - 60_000 } })
+    assert.deepEqual(await fired(), [])
     await triggers()(trigger.sid).remove()
   })
 

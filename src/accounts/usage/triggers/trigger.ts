@@ -31,7 +31,7 @@ export interface Trigger {
   updatedAtMs: number
 }
 
-/** A span of days by a name of its own: `2026-11-20`, `2026-11`, `2026`, or `alltime`. */
+/** A span of days by a name of its own: `2026-11-20`, `2026-11`, `2026`, or `alltime`. Of one kind the later has the greater name. */
 export interface Period {
   name: string
   span: Span

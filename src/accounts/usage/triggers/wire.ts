@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { fromMicros } from '../../../delivery/rates.ts'
 import { rfc2822 } from '../../../http/paging-2010.ts'
-import { nullable, oneOf, optional, pageQuery, sid } from '../../../http/schema.ts'
+import { friendlyName, nullable, oneOf, optional, pageQuery, sid } from '../../../http/schema.ts'
 import { Type } from '../../../http/type.ts'
 import { recordsPath } from '../wire.ts'
 import type { Trigger } from './trigger.ts'
@@ -9,7 +9,6 @@ import type { Trigger } from './trigger.ts'
 const method = oneOf(['GET', 'POST'])
 const field = oneOf(['count', 'usage', 'price'])
 const recurring = oneOf(['daily', 'monthly', 'yearly', 'alltime'])
-const name = Type.String({ maxLength: 64 })
 const url = Type.String({ maxLength: 2048 })
 
 export const CreateBody = Type.Object({
@@ -17,14 +16,14 @@ export const CreateBody = Type.Object({
   TriggerValue: Type.String(),
   UsageCategory: Type.String(),
   CallbackMethod: optional(method),
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
   Recurring: optional(recurring),
   TriggerBy: optional(field),
 })
 export const UpdateBody = Type.Object({
   CallbackMethod: optional(method),
   CallbackUrl: optional(url),
-  FriendlyName: optional(name),
+  FriendlyName: optional(friendlyName),
 })
 export const ListQuery = Type.Object({
   Recurring: optional(recurring),
