@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type Http2ServerRequest, constants as http2 } from 'node:http2'
+import { type Http2ServerRequest, type Http2Session, constants as http2 } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
@@ -36,6 +36,7 @@ import { answerBrokenRequest, answerError, answerUnrouted, newRequestId } from '
 import type { Caller } from './http/caller.ts'
 import { fail } from './http/errors.ts'
 import { parseForm } from './http/form.ts'
+import { hangUp } from './http/hang-up.ts'
 import { parseMultipart, type Upload } from './http/multipart.ts'
 import { type Operation, registerOperations } from './http/operation.ts'
 import { productOf, type Urls, urlsOf } from './http/urls.ts'
@@ -67,6 +68,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The part of a multipart form that is a file. */
     fileName?: string
+    /** Of a form, where it is not the usual limit. */
+    maxParameters?: number
   }
 }
 
@@ -133,7 +136,7 @@ const isOpen = ({ config }: Context, path: string) =>
   (config.signUp && signUpOperations.some((open) => open.path === path))
 const BODY_LIMIT = 64 * 1024
 /** How long a request may take to come, and a connection to say something. */
-const LIMITS = {
+export const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 15_000,
   connectionsCheckingInterval: 1_000,
@@ -173,13 +176,17 @@ export function buildApp(
     }),
   } as object) as FastifyInstance
 
+  // Fastify closes sessions on which nothing comes: that waits for streams, also for one that never will be a request.
+  app.server.on('session', (session: Http2Session) =>
+    session.once('timeout', () => ctx.clock.after(LIMITS.requestTimeout, () => session.destroy())),
+  )
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string' },
-    (_request, body, done) => {
+    (request, body, done) => {
       try {
-        done(null, parseForm(body as string))
+        done(null, parseForm(body as string, request.routeOptions.config.maxParameters))
       } catch (error) {
         done(error as Error)
       }
@@ -236,7 +243,7 @@ export function buildApp(
   app.addHook('onResponse', (request, reply, done) => {
     underWay--
     // Kept alive, it would keep the process: only connections that were idle are closed with the server.
-    if (isClosing && request.raw.httpVersionMajor === 1) request.raw.socket.end()
+    if (isClosing && request.raw.httpVersionMajor === 1) hangUp(ctx, request.raw.socket)
     if (request.principal) ctx.callCounts.add(request.principal.account.sid)
     const status = reply.statusCode
     ctx.log.info(

@@ -133,6 +133,12 @@ test('the first start makes everything, shows the token, and its curl lines work
   const checked = await call(server, check, { To: to, Code: code })
   assert.equal(checked.body.status, 'approved')
   assert.ok(!server.said.err.includes(code))
+  assert.doesNotMatch(server.said.err, /^countersign:/m)
+  const { body } = await call(server, `${server.url}/v1/Events?ResourceSid=${server.serviceSid}`)
+  assert.deepEqual(
+    body.events.map((event: Record<string, string>) => [event.event_type, event.actor_type]),
+    [['verify-service.created', 'server']],
+  )
 })
 
 test('later starts keep what is there, and only `token show` tells the token', async (t) => {
@@ -318,8 +324,15 @@ test('SIGHUP has it take up a new certificate, and a broken one stops nothing', 
 
 test('behind a proxy that ends TLS it listens everywhere, and its addresses are https', async (t) => {
   const place = await makePlace(t)
-  const env = { HOST: '0.0.0.0', COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true' }
+  const env = {
+    HOST: '0.0.0.0',
+    COUNTERSIGN_TLS_TERMINATED_BY_PROXY: 'true',
+    COUNTERSIGN_CODE_TTL_SECONDS: '3600',
+  }
   const server = await serve(t, place, env)
+  await until(() => server.said.err.includes('COUNTERSIGN_CODE_TTL_SECONDS is 3600'))
+  assert.match(server.said.err, /^countersign: .*no trusted proxy is named.* \(set COUNTERSIGN_TRUSTED/m)
+  assert.match(server.said.err, /^countersign: HOST is 0\.0\.0\.0, and what arrives there is plain HTTP/m)
   // The banner has a name that others may use, and no way to send: there is none yet.
   assert.equal(new URL(server.url).hostname, hostname().toLowerCase())
   assert.deepEqual(server.curls, [])

@@ -4,24 +4,25 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { ensureFirstAccount } from './accounts/accounts/account.ts'
-import { buildApp } from './app.ts'
+import { asServer } from './accounts/audit/audit.ts'
+import { buildApp, LIMITS } from './app.ts'
 import { type Closer, closeInTurn } from './close.ts'
 import { type Config, isLoopback } from './config.ts'
 import { type Context, closeContext, openContext } from './context.ts'
 import type { RunningServer } from './intercept/environment.ts'
-import { listen } from './listen.ts'
+import { keepConnections, listen } from './listen.ts'
 import type { Log } from './log.ts'
 import { openLogLines } from './log-lines.ts'
 import { startBackground } from './operations/background.ts'
 import { readFirstCredentials } from './operations/credentials.ts'
 import { readTls, watchTls } from './tls.ts'
-import { makeService } from './verify/services/service.ts'
-import { insertService } from './verify/services/store.ts'
+import { addService } from './verify/services/service.ts'
 import { loadNumberingPlans } from './verify/verifications/recipient.ts'
 
+/** Of the door that only this machine reaches: enough for its command line. */
+const MAX_LOCAL_CONNECTIONS = 1_000
 const FIRST_SERVICE = 'Countersign'
 /** In the data directory while the server runs: where this machine's command line reaches it. */
 const SERVER_FILE = 'server.json'
@@ -49,7 +50,7 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
   const close = () => closeInTurn(log, closers)
   try {
     const { created } = await ensureFirstAccount(ctx, (tx, { sid }) =>
-      insertService(tx, makeService(ctx, sid, { FriendlyName: FIRST_SERVICE })),
+      addService(ctx, tx, asServer(sid), { FriendlyName: FIRST_SERVICE }),
     )
     await ctx.node.start()
     const secret = ctx.random.bytes(32).toString('hex')
@@ -60,15 +61,21 @@ export async function startServer(config: Config, log: Log = makeLog(config)): P
     ctx.webhooks.start()
     closers.unshift([startBackground(ctx)])
     let local: Server | undefined
+    const connections = keepConnections(ctx)
+    connections.limit(app.server)
     // Together: requests of the local door end as those of the main one do, once that closes.
-    closers.unshift([() => app.close(), () => local && closeDoor(local)])
+    closers.unshift([() => app.close(), () => local && closeDoor(local), connections.endSoon])
     await listen(app, ctx)
     // Takes longer than the first answer should wait.
     void ctx.functions.start()
     const certificate = tls && watchTls(app.server as unknown as TlsServer, tls, ctx)
     if (certificate) closers.unshift([certificate.close])
     const publicUrl = addressOf(app.server, tls !== undefined, nameOf(config.host))
-    if (tls || !isLoopback(config.host)) local = await listenLocally(app)
+    if (tls || !isLoopback(config.host)) {
+      local = createServer(LIMITS, app.routing)
+      connections.limit(local, MAX_LOCAL_CONNECTIONS)
+      await listenLocally(local)
+    }
     const url = local ? addressOf(local, false, '127.0.0.1') : publicUrl
     const file = join(config.dataDir, SERVER_FILE)
     await writeFile(file, JSON.stringify({ url, secret, pid: process.pid }), { mode: 0o600 })
@@ -103,7 +110,9 @@ const tellWall = ({ functions }: Context) =>
   )
 
 /** Where the server of a data directory says that it is. One that was killed leaves its file behind. */
-export async function readServerFile(dataDir: string): Promise<{ url: string; secret: string } | undefined> {
+export async function readServerFile(
+  dataDir: string,
+): Promise<{ url: string; secret: string; pid: number } | undefined> {
   try {
     return JSON.parse(await readFile(join(dataDir, SERVER_FILE), 'utf8'))
   } catch {
@@ -136,12 +145,9 @@ export function makeLog({ logLevel }: Config): Log {
   )
 }
 
-/** A door of loopback for this machine's command line, where the main one has TLS or faces outside. */
-async function listenLocally(app: FastifyInstance): Promise<Server> {
-  const server = createServer(app.routing)
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  return server
-}
+/** For this machine's command line, where the main door has TLS or faces outside. */
+const listenLocally = (door: Server) =>
+  new Promise<void>((resolve, reject) => door.once('error', reject).listen(0, '127.0.0.1', resolve))
 
 /** Resolves when its requests are answered. */
 const closeDoor = (door: Server) => new Promise((resolve) => door.close(resolve))

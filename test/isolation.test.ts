@@ -240,12 +240,13 @@ describe('isolation of accounts', () => {
     return op.method === 'GET' ? server.get(asked, authorization) : server.del(asked, authorization)
   }
   const attemptAt = (op: Operation) => ATTEMPTS[nameOf(op)]?.(estate) ?? {}
+  const listed = operations.filter((op) => nameOf(op) in ATTEMPTS)
   const own = () => basic(server.accountSid, server.authToken)
 
   /** All that the owner can read of its own, by operation. */
   async function readAll(): Promise<Record<string, unknown>> {
     const read: Record<string, unknown> = {}
-    for (const op of operations.filter(({ method }) => method === 'GET')) {
+    for (const op of listed.filter(({ method }) => method === 'GET')) {
       const { status, body } = await ask(op, attemptAt(op), own())
       assert.equal(status, 200, `${nameOf(op)} with the owner's credentials: ${JSON.stringify(body)}`)
       read[nameOf(op)] = body
@@ -281,10 +282,14 @@ describe('isolation of accounts', () => {
     for (const mark of estate.marks) assert.ok(all.includes(mark), `${mark} is nowhere to be read`)
   })
 
-  for (const op of operations) {
+  test('every operation has an entry in the table above', () => {
+    const without = operations.filter((op) => !listed.includes(op))
+    assert.deepEqual(without.map(nameOf), [])
+  })
+
+  for (const op of listed) {
     test(`${nameOf(op)} of another account`, async () => {
-      const attempt = ATTEMPTS[nameOf(op)]?.(estate)
-      assert.ok(attempt, 'has no entry in the table above')
+      const attempt = attemptAt(op)
       for (const { who, own, authorization } of await addAttackers()) {
         for (const tried of [attempt, ...withOwnParts(attempt, own)]) {
           const { status, body } = await ask(op, tried, authorization)
@@ -304,7 +309,7 @@ describe('isolation of accounts', () => {
   }
 
   test('with wrong credentials every operation is the same 401', async () => {
-    for (const op of operations) {
+    for (const op of listed) {
       // Past the limit of failed log-ins.
       clock.pass(61_000)
       for (const [user, secret] of [

@@ -13,7 +13,7 @@ import {
 } from '../accounts/administer.ts'
 import { exportEvents, showHead, verify } from '../accounts/audit/administer.ts'
 import { createFirstService, listFirstServices } from '../verify/services/administer.ts'
-import { backUp } from './backup.ts'
+import { backUp, noteRestore } from './backup.ts'
 import { readFirstCredentials } from './credentials.ts'
 import { examine } from './doctor.ts'
 import { activateMasterKey, retireMasterKey, showMasterKeys } from './master-key.ts'
@@ -42,6 +42,7 @@ export const adminCommands = {
   'master-key-activate': activateMasterKey,
   'master-key-retire': retireMasterKey,
   backup: backUp,
+  'backup-restored': noteRestore,
   doctor: examine,
   'audit-head': showHead,
   'audit-verify': verify,

@@ -183,3 +183,19 @@ test('it runs every minute until it is stopped', async (t) => {
   await clock.advance('1h')
   assert.equal((await readRows(server))[1]?.status, 'pending')
 })
+
+test('what cannot be written down keeps no event from being sealed', async (t) => {
+  const { server, clock } = await serve(t)
+  const { ctx } = server
+  await server.post('/v2/Services', { FriendlyName: 'Sealed' })
+  const { flush } = ctx.logins
+  ctx.logins.flush = () => new Promise(() => {})
+  const unsealed = () => ctx.storage.system.read.all`select sid from audit_event where n is null`
+  assert.notEqual((await unsealed()).length, 0)
+  startBackground(ctx)
+  await until(async () => {
+    await clock.advance('1s')
+    return (await unsealed()).length === 0
+  })
+  ctx.logins.flush = flush
+})

@@ -3,6 +3,7 @@ import { pruneAlerts } from '../accounts/alerts/store.ts'
 import { sealAudit } from '../accounts/audit/sealer.ts'
 import { foldUsage } from '../accounts/usage/fold.ts'
 import { evaluateTriggers } from '../accounts/usage/triggers/evaluate.ts'
+import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { pruneVersions, purgeServices } from '../functions/purge.ts'
 import { pruneParts } from '../messaging/inbound/store.ts'
@@ -62,17 +63,18 @@ export async function runUsage(ctx: Context): Promise<void> {
   await evaluateTriggers(ctx)
 }
 
-/** One round of what is to be found in the database soon: log-ins, alerts, what functions said, and the seal upon events. */
+/** One round of what is to be found in the database soon: log-ins, alerts and what functions said. */
 export async function runRecords(ctx: Context): Promise<void> {
   await Promise.all([ctx.logins.flush(), ctx.alerts.flush(), ctx.functions.logs.flush()])
-  await sealAudit(ctx)
 }
 
 /** `round`: how many came before. */
-const JOBS: readonly { everyMs: number; run: (ctx: Context, round: number) => Promise<void> }[] = [
+const JOBS: readonly { everyMs: number; run: (ctx: Context, round: number) => Promise<unknown> }[] = [
   { everyMs: 60_000, run: runBackground },
   { everyMs: 10_000, run: runUsage },
   { everyMs: 1_000, run: runRecords },
+  // Apart: what cannot be written keeps nothing else from being sealed.
+  { everyMs: 1_000, run: (ctx) => sealAudit(ctx) },
 ]
 
 /** Runs each job in its time until the returned function is called, which resolves when rounds under way have ended. */
@@ -84,16 +86,15 @@ export function startBackground(ctx: Context): () => Promise<void> {
 }
 
 function repeat(ctx: Context, { everyMs, run }: (typeof JOBS)[number]): () => Promise<void> {
-  let round: Promise<void> = Promise.resolve()
+  const complain = complainSparingly(ctx, 'background work failed; it will be tried again')
+  let round: Promise<unknown> = Promise.resolve()
   let rounds = 0
   let stopped = false
   let cancel = () => {}
   const schedule = () => {
     cancel = ctx.clock.after(everyMs, () => {
       round = run(ctx, rounds++)
-        .catch((error: unknown) =>
-          ctx.log.error({ err: error }, 'background work failed; it will be tried again'),
-        )
+        .catch(complain)
         .finally(() => {
           if (!stopped) schedule()
         })

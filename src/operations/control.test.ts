@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testServer } from '../../test/support/server.ts'
 import { buildApp } from '../app.ts'
-import { CONTROL_PATH } from './control.ts'
+import { ACCEPTED_HEADER, askAs, CONTROL_PATH, prove } from './control.ts'
 
 test('commands are done for who has the secret; for others the path does not exist', async (t) => {
   const server = await testServer()
@@ -15,24 +15,36 @@ test('commands are done for who has the secret; for others the path does not exi
       headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
       payload: typeof input === 'string' ? input : JSON.stringify(input),
     })
-  const told = await ask('credentials', 'Bearer right')
+  const askRightly = (name: string, input?: unknown) => ask(name, askAs('right', name, 'nonce'), input)
+  const told = await askRightly('credentials')
   assert.equal(told.headers['cache-control'], 'no-store')
+  assert.equal(told.headers[ACCEPTED_HEADER], prove('right', 'answers', 'credentials', 'nonce'))
   const { accountSid, authToken, serviceSid } = server
   assert.deepEqual(told.json(), { result: { accountSid, authToken, serviceSid } })
-  for (const authorization of ['Bearer wrong', 'Bearer right ', 'Bearer ', '', undefined]) {
+  for (const authorization of [
+    askAs('wrong', 'credentials', 'nonce'),
+    askAs('right', 'token-show', 'nonce'),
+    `${askAs('right', 'credentials', 'nonce')} `,
+    `Control nonce ${prove('right', 'answers', 'credentials', 'nonce')}`,
+    'Control nonce ',
+    'Bearer right',
+    '',
+    undefined,
+  ]) {
     const refused = await ask('credentials', authorization, 'not JSON')
     assert.deepEqual([refused.statusCode, refused.json().code], [404, 20404], String(authorization))
+    assert.equal(refused.headers[ACCEPTED_HEADER], undefined)
   }
   for (const name of ['nothing', 'toString', '', 'a/b']) {
-    assert.equal((await ask(name, 'Bearer right')).statusCode, 404, name)
+    assert.equal((await askRightly(name)).statusCode, 404, name)
   }
-  assert.equal((await ask('credentials', 'Bearer right', 'not JSON')).statusCode, 400)
-  const refusal = await ask('token-rotate', 'Bearer right', { step: 'finish' })
+  assert.equal((await askRightly('credentials', 'not JSON')).statusCode, 400)
+  const refusal = await askRightly('token-rotate', { step: 'finish' })
   assert.deepEqual(
     [refusal.statusCode, refusal.json().message],
     [409, 'there is no second token: start a rotation first'],
   )
-  const unknown = await ask('token-show', 'Bearer right', { account: `AC${'0'.repeat(32)}` })
+  const unknown = await askRightly('token-show', { account: `AC${'0'.repeat(32)}` })
   assert.deepEqual([unknown.statusCode, unknown.json().code], [404, 20404])
 })
 
@@ -41,7 +53,7 @@ test('an operation is done as the operator, checked and answered as by the API',
   t.after(() => server.close())
   const app = buildApp(server.ctx, { controlSecret: 'right' })
   const operate = async (method: string, path: string, more: object = {}) => {
-    const headers = { authorization: 'Bearer right', 'content-type': 'application/json' }
+    const headers = { authorization: askAs('right', 'operate', 'nonce'), 'content-type': 'application/json' }
     const payload = JSON.stringify({ method, path, ...more })
     const reply = await app.inject({ method: 'POST', url: `${CONTROL_PATH}operate`, headers, payload })
     return { status: reply.statusCode, ...reply.json() }

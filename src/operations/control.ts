@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Context } from '../context.ts'
 import { errorBody, fail } from '../http/errors.ts'
@@ -6,18 +6,34 @@ import { Refusal } from '../refusal.ts'
 import { type AdminName, adminCommands } from './admin.ts'
 
 export const CONTROL_PATH = '/_control/'
-/** On every answer to who has the secret: it tells the server of a data directory from another on the same port. */
+/** On every answer to who has the secret: its own proof, which another server on the same port cannot give. */
 export const ACCEPTED_HEADER = 'countersign-control'
+
+/**
+ * Proves that one side of a command knows the secret, which is never sent: whoever has got the port of a server that was
+ * killed could show it back.
+ */
+export const prove = (secret: string, side: 'asks' | 'answers', command: string, nonce: string) =>
+  createHmac('sha256', secret).update(`${side} ${command} ${nonce}`).digest('hex')
+
+/** What who asks sends as `Authorization`. */
+export const askAs = (secret: string, command: string, nonce: string) =>
+  `Control ${nonce} ${prove(secret, 'asks', command, nonce)}`
+
+/** Constant in time for texts of one length. */
+export function isSame(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
 
 const isCommand = (name: string): name is AdminName => Object.hasOwn(adminCommands, name)
 
 /**
  * `POST /_control/<command>` with JSON, for the command line on this machine: one process owns a SQLite file, so the
- * running server is asked. The secret is in a file that only the server's user can read; without it the path does not
- * exist.
+ * running server is asked. The secret is in a file that only the server's user can read; without proof of it the path
+ * does not exist.
  */
 export function registerControl(app: FastifyInstance, ctx: Context, secret: string): void {
-  const expected = Buffer.from(`Bearer ${secret}`)
   app.register(async (scope) => {
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
       try {
@@ -29,10 +45,12 @@ export function registerControl(app: FastifyInstance, ctx: Context, secret: stri
     scope.post<{ Params: { command: string } }>(`${CONTROL_PATH}:command`, {
       // Before the body is read.
       onRequest: async (request, reply) => {
-        const given = Buffer.from(request.headers.authorization ?? '')
-        const right = given.length === expected.length && timingSafeEqual(given, expected)
-        if (!right || !isCommand(request.params.command)) throw fail.notFound(request.url)
-        reply.header(ACCEPTED_HEADER, 'accepted')
+        const { command } = request.params
+        const given = request.headers.authorization ?? ''
+        const [, nonce = ''] = given.split(' ')
+        const isRight = isSame(askAs(secret, command, nonce), given)
+        if (!isRight || !isCommand(command)) throw fail.notFound(request.url)
+        reply.header(ACCEPTED_HEADER, prove(secret, 'answers', command, nonce))
       },
       handler: async (request, reply) => {
         reply.header('cache-control', 'no-store')

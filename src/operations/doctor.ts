@@ -1,5 +1,6 @@
 import { readFirst } from '../accounts/accounts/account.ts'
 import type { Context } from '../context.ts'
+import { examineOwnClock } from './examine-own-clock.ts'
 import { showMasterKeys } from './master-key.ts'
 
 /** What was looked at, how it is, and what to do where it is not well. */
@@ -34,10 +35,7 @@ async function examineDatabase({ storage, clock }: Context): Promise<Finding[]> 
     detail: `${storage.engine === 'sqlite' ? 'SQLite' : 'PostgreSQL'} answers in ${tookMs} ms`,
     ...(tookMs > 100 && { advice: 'each request asks it several times: bring it nearer' }),
   }
-  if (storage.engine === 'sqlite') {
-    const detail = `${new Date(sentMs).toISOString()} by this machine; SQLite has no other to compare it with`
-    return [database, { what: 'clock', state: 'ok', detail }]
-  }
+  if (storage.engine === 'sqlite') return [database, await examineOwnClock(sentMs)]
   const skewMs = Math.round(theirs - (sentMs + tookMs / 2))
   const isOff = Math.abs(skewMs) > MAX_SKEW_MS
   return [

@@ -220,6 +220,7 @@ test('every column of bytes is either sealed anew or holds nothing that is seale
     'audit_event.row_mac',
     'audit_head.mac',
     'fn_blob.content',
+    'replaced_token.token_hash',
     'verification.slot',
   ]
   assert.deepEqual(rows.map(({ at }) => at).sort(), [...sealed, ...open].sort())

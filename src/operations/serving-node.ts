@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import {
   FENCED_AFTER_MS,
@@ -31,6 +32,7 @@ export interface ServingNode {
 export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): ServingNode {
   const { storage, clock } = ctx
   const id = ctx.random.bytes(4).toString('hex')
+  const complain = complainSparingly(ctx, 'the report of this node failed; it will be made again')
   let state: 'new' | 'serving' | 'closed' = 'new'
   let cancel = () => {}
   let renewing: Promise<void> = Promise.resolve()
@@ -88,9 +90,7 @@ export function openServingNode(ctx: Context, reloadKeys: () => Promise<void>): 
     cancel = clock.after(REPORT_EVERY_MS, () => {
       renewing = renewing
         .then(round)
-        .catch((error: unknown) =>
-          ctx.log.error({ err: error }, 'the report of this node failed; it will be made again'),
-        )
+        .catch(complain)
         .finally(() => state === 'serving' && repeat())
     })
   }

@@ -1,11 +1,14 @@
 /** What scanners find of the server's TLS, and whether slow and huge requests keep it from serving. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:http2'
 import { get as getHttps } from 'node:https'
 import { connect as connectSocket, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { needs } from '../sdk/exec/needs.ts'
 import { makeSelfSigned } from '../support/certificate.ts'
 import { makeTemporaryDirectory, postgresUrl } from '../support/engines.ts'
@@ -17,6 +20,48 @@ const run = (command: string, ...args: string[]) =>
   new Promise<string>((resolve) => {
     execFile(command, args, { maxBuffer: 1e7 }, (_error, out) => resolve(String(out)))
   })
+
+const portOf = (url: string) => Number(new URL(url).port)
+
+/**
+ * Says `words` and stays, whatever the server does; resolves to what it answered when the server has let go of the
+ * connection altogether. To be told that it has ended its half is not enough, and ours is never ended.
+ */
+const cling = (port: number, words = '') =>
+  new Promise<string>((resolve) => {
+    const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
+    let answer = ''
+    socket.setEncoding('latin1').on('data', (text) => {
+      answer += text
+    })
+    socket.once('end', () => {
+      // Only words that come for nobody are refused.
+      const talking = setInterval(() => socket.write('and'), 100)
+      socket.once('close', () => clearInterval(talking))
+    })
+    socket.on('error', () => {}).once('close', () => resolve(answer))
+    if (words !== '') socket.write(words)
+  })
+const clingMany = (count: number, port: number, words = '') =>
+  Promise.all(Array.from({ length: count }, () => cling(port, words)))
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+const frame = (type: number, flags: number, stream: number, payload: readonly number[] = []) =>
+  Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload])
+const SETTINGS = frame(4, 0, 0)
+/** `:method: GET`, and more to come. */
+const FIRST_HEADER = frame(1, 0, 1, [0x82])
+
+/** An HTTP/2 connection that says `words`; `gone` resolves when it is closed. */
+async function speakHttp2(port: number, ...words: readonly (string | Buffer)[]) {
+  const options = { port, host: '127.0.0.1', ALPNProtocols: ['h2'], rejectUnauthorized: false }
+  const socket = connectTls(options)
+  const gone = new Promise<void>((resolve) => socket.on('error', () => {}).once('close', () => resolve()))
+  await new Promise((resolve) => socket.once('secureConnect', resolve))
+  for (const word of words) socket.write(word)
+  socket.resume()
+  return { gone }
+}
 
 // Nothing of it asks the database, so it need not be told twice.
 if (!postgresUrl)
@@ -101,6 +146,55 @@ if (!postgresUrl)
       })
     }
 
+    test('who connects and says nothing of TLS is let go', { timeout: 50_000 }, async () => {
+      const port = portOf(server.url)
+      const answers = await Promise.all([
+        clingMany(50, port),
+        clingMany(10, port, 'GET /healthz HTTP/1.1\r\n\r\n'),
+        // The head of a handshake of 512 bytes.
+        clingMany(10, port, '\x16\x03\x01\x02\x00\x01'),
+      ])
+      for (const answer of answers.flat()) assert.doesNotMatch(answer, /HTTP/)
+    })
+
+    for (const [what, words] of [
+      ['HTTP/2: who begins a request and does not end its headers', [PREFACE, SETTINGS, FIRST_HEADER]],
+      ['HTTP/2: who asks for nothing', [PREFACE, SETTINGS]],
+      ['HTTP/2: who does not even begin', []],
+    ] as const)
+      test(`${what} is let go`, { timeout: 150_000 }, async () => {
+        const connections = await Promise.all(
+          Array.from({ length: 10 }, () => speakHttp2(portOf(server.url), ...words)),
+        )
+        await Promise.all(connections.map(({ gone }) => gone))
+        assert.equal((await fetchHealth(address)).status, 200)
+      })
+
+    // Node's own time-outs are longer than this test may take.
+    test('the door of this machine is as strict', { timeout: 50_000 }, async () => {
+      const { url } = JSON.parse(readFileSync(join(installation.dataDir, 'server.json'), 'utf8'))
+      assert.match(url, /^http:/)
+      const [silent, slow] = await Promise.all([
+        clingMany(10, portOf(url)),
+        clingMany(10, portOf(url), 'GET /healthz HTTP/1.1\r\nhost: local'),
+      ])
+      for (const answer of [...silent, ...slow]) assert.match(answer, /^HTTP\/1.1 408 /)
+
+      const many = await Promise.all(
+        Array.from({ length: 1_100 }, () => {
+          const socket = connectSocket(portOf(url), '127.0.0.1')
+          return new Promise<Socket | undefined>((resolve) => {
+            socket.once('data', () => resolve(socket))
+            socket.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
+            socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
+          })
+        }),
+      )
+      const served = many.filter((socket) => socket !== undefined)
+      for (const socket of served) socket.resetAndDestroy()
+      assert.equal(served.length, 1_000)
+    })
+
     test('HTTP/2: a body that does not come is not waited for', { timeout: 40_000 }, async (t) => {
       const session = connect(server.url, { rejectUnauthorized: false })
       t.after(() => session.destroy())
@@ -140,6 +234,48 @@ test('a huge body is 413, a huge header 431, and the server goes on', async () =
     await installation.remove()
   }
 })
+
+test('who says what is no request, or nothing, and stays, is let go', { timeout: 50_000 }, async () => {
+  const installation = await makeInstallation({ database: 'sqlite' })
+  try {
+    const server = await installation.start()
+    const port = portOf(server.url)
+    const unfinished = `POST /v2/Services HTTP/1.1\r\nhost: localhost\r\nauthorization: Basic ${btoa(
+      `${installation.accountSid}:${installation.authToken}`,
+    )}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nFriendly`
+    const [garbage, silence, begun] = await Promise.all([
+      clingMany(50, port, 'garbage\r\n\r\n'),
+      clingMany(50, port),
+      clingMany(10, port, unfinished),
+    ])
+    for (const answer of garbage)
+      assert.match(answer, /^HTTP\/1.1 400 Bad Request\r\n[\s\S]*Malformed request/)
+    for (const answer of [...silence, ...begun]) assert.match(answer, /^HTTP\/1.1 408 /)
+  } finally {
+    await installation.remove()
+  }
+})
+
+// As above.
+if (!postgresUrl)
+  test('SIGTERM: nobody who stays keeps the server from its end', { timeout: 60_000 }, async () => {
+    const { cert, key } = makeSelfSigned(makeTemporaryDirectory(), 'localhost', 90)
+    const env = { COUNTERSIGN_TLS_CERT: cert, COUNTERSIGN_TLS_KEY: key }
+    const installation = await makeInstallation({ database: 'sqlite', env })
+    try {
+      const server = await installation.start()
+      const port = portOf(server.url)
+      const { gone } = await speakHttp2(port, PREFACE, SETTINGS, FIRST_HEADER)
+      const clinging = clingMany(3, port)
+      // They were taken: it goes by their order.
+      assert.equal((await fetchHealth(new URL(server.url).host)).status, 200)
+      await server.stop('SIGTERM')
+      await Promise.all([gone, clinging])
+      assert.doesNotMatch(server.log(), /closing failed/)
+    } finally {
+      await installation.remove()
+    }
+  })
 
 // As above.
 if (!postgresUrl)
