@@ -48,11 +48,14 @@ export async function measureBackup(
     const over = work.finally(() => {
       isOver = true
     })
-    const path = join(bed.dataDir, 'backup.db')
+    const paths: string[] = []
     while (!isOver) {
+      const path = join(bed.dataDir, `backup-${made.length}.db`)
+      paths.push(path)
       made.push(await ask(config, 'backup', { path }))
-      await rm(path)
     }
+    // Only now: to give back so much room keeps some disks busy.
+    for (const path of paths) await rm(path)
     return over
   }
 

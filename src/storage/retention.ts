@@ -59,6 +59,7 @@ export function pruneTable(
   })
 }
 
-async function inBites(bite: () => Promise<number>): Promise<void> {
-  while ((await bite()) >= BITE);
+/** Has something done again and again, until it resolves to 0: nothing was left. */
+export async function inBites(bite: () => Promise<number>): Promise<void> {
+  while ((await bite()) > 0);
 }
