@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { addAccount } from '../test/support/account.ts'
+import { until } from '../test/support/carrier.ts'
 import { basic, freshNumber, type TestServer, testServer } from '../test/support/server.ts'
 import { buildApp } from './app.ts'
 
@@ -355,6 +356,29 @@ describe('the HTTP server', () => {
       const together = await Promise.all([under(), under(), under()])
       assert.equal(Math.max(...together), 3)
       assert.equal(await under(), 1)
+    })
+
+    test('who goes away is counted out, and has its line', async () => {
+      const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+      const before = server.logged.length
+      const givenUp = () =>
+        server.logged
+          .slice(before)
+          .map((line) => JSON.parse(line))
+          .filter(({ message, route }) => message === 'request' && route === '/v2/Services')
+      for (let n = 0; n < 3; n++) {
+        const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+        socket.write(
+          `POST /v2/Services HTTP/1.1\r\nHost: localhost:8080\r\nAuthorization: ${own()}\r\n` +
+            `Content-Type: ${FORM}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`,
+        )
+        await once(socket, 'data')
+        socket.destroy()
+      }
+      await until(() => givenUp().length === 3)
+      assert.ok(givenUp().every((line) => line.method === 'POST' && line.status === undefined))
+      const { headers } = await inject('GET', '/v2/Services')
+      assert.equal(headers['twilio-concurrent-requests'], '1')
     })
 
     test('a browser may call from anywhere; who is no browser is told nothing of it', async () => {

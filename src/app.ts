@@ -46,6 +46,7 @@ import { incomingPhoneNumberOperations } from './messaging/incoming-phone-number
 import { messageOperations } from './messaging/messages/routes.ts'
 import { CONTROL_PATH, registerControl } from './operations/control.ts'
 import { registerHealth } from './operations/health.ts'
+import { recordRequest } from './request-record.ts'
 import { canonicalSid } from './storage/sid.ts'
 import { type Tls, tlsOptions } from './tls.ts'
 import { attemptOperations } from './verify/attempts/routes.ts'
@@ -206,17 +207,19 @@ export function buildApp(
   // A body of another type has no parameters: they are missing, as on the real API.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null, {}))
 
-  let underWay = 0
+  const underWay = new Set<FastifyRequest>()
   app.addHook('onRequest', async (request, reply) => {
-    underWay++
+    underWay.add(request)
     request.startedAtMs = ctx.clock.now()
+    // No other hook runs for a client that goes away.
+    reply.raw.once('close', () => underWay.delete(request) && recordRequest(ctx, request, reply))
     if (request.raw.httpVersionMajor === 2) limitStream(ctx, request.raw as unknown as Http2ServerRequest)
     const host = hostHeader(request)
     request.sourceIp = sourceAddress(request.ip, request.raw.socket.remoteAddress ?? '')
     if (isForFunction(ctx, request, reply)) return
     request.urls = urlsOf(host, isSecure(ctx, request), ctx.config.publicUrl)
     reply.header('twilio-request-id', request.id)
-    reply.header('twilio-concurrent-requests', underWay)
+    reply.header('twilio-concurrent-requests', underWay.size)
     if (tls) reply.header('strict-transport-security', 'max-age=31536000')
     if (request.headers.origin !== undefined) allowOrigins(reply)
     if (request.method === 'OPTIONS') return reply.code(204).send()
@@ -241,26 +244,10 @@ export function buildApp(
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    underWay--
+    underWay.delete(request)
+    recordRequest(ctx, request, reply)
     // Kept alive, it would keep the process: only connections that were idle are closed with the server.
     if (isClosing && request.raw.httpVersionMajor === 1) hangUp(ctx, request.raw.socket)
-    if (request.principal) ctx.callCounts.add(request.principal.account.sid)
-    const status = reply.statusCode
-    ctx.log.info(
-      {
-        request_id: request.id,
-        account_sid: request.principal?.account.sid,
-        key_sid: request.principal?.key?.sid,
-        method: request.method,
-        // The pattern, not the path: that may hold a recipient.
-        route: request.routeOptions.url,
-        ...request.visited,
-        ...((request.params as object | undefined) && sidsOf(request.params as Record<string, string>)),
-        status,
-        ms: ctx.clock.now() - request.startedAtMs,
-      },
-      'request',
-    )
     done()
   })
 
@@ -327,14 +314,6 @@ function limitStream({ clock }: Context, request: Http2ServerRequest): void {
     if (!request.complete) request.stream.close(http2.NGHTTP2_CANCEL)
   })
   request.stream.once('close', cancel)
-}
-
-/** What of a path may be logged: sids, but not the recipients that may stand in their place. */
-function sidsOf(params: Record<string, string>): Record<string, string> {
-  const sids: Record<string, string> = {}
-  for (const [name, value] of Object.entries(params))
-    if (/^[A-Z]{2}[0-9a-f]{32}$/i.test(value)) sids[name] = value
-  return sids
 }
 
 function allowOrigins(reply: FastifyReply): void {

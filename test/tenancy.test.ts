@@ -15,6 +15,7 @@ const OF_A_TENANT = [
   'caller_id',
   'fn_blob',
   'fn_build',
+  'fn_build_hour',
   'fn_build_item',
   'fn_deployment',
   'fn_environment',

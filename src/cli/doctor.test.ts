@@ -52,6 +52,9 @@ test('doctor: what is well, what is not, and what to do', async (t) => {
     /^ok: ends.*\nproblem: is not for verify\.ex/,
   )
 
+  const deep = await findings({ COUNTERSIGN_DATA_DIR: join(cwd, 'x'.repeat(90)) })
+  assert.match(deep.of('wall around Functions') ?? '', /^problem: the path of the data directory has to be/)
+
   const open = await findings({}, ({ dataDir }) => {
     chmodSync(dataDir, 0o755)
     chmodSync(join(dataDir, 'master-keys'), 0o644)

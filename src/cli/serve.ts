@@ -3,10 +3,12 @@ import { join, relative } from 'node:path'
 import { startServer } from '../server.ts'
 import { makeBanner } from './banner.ts'
 import { examineSettings } from './examine-settings.ts'
+import { closeInheritedDescriptors } from './inherited-descriptors.ts'
 import { readConfig, type Shell } from './shell.ts'
 
 /** Serves until SIGTERM or SIGINT, then finishes what is under way; a second signal ends it at once. SIGHUP: certificates and keys anew. */
 export async function serve(shell: Shell): Promise<number> {
+  closeInheritedDescriptors()
   const config = await readConfig(shell)
   const server = await startServer(config)
   shell.out(makeBanner(server, commandFrom(shell.cwd), config.channels))

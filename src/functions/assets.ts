@@ -1,25 +1,27 @@
 import type { IncomingMessage } from 'node:http'
-import type { Read } from '../storage/storage.ts'
+import type { Access } from '../storage/storage.ts'
 import { type Answer, type Header, sayText } from './answer.ts'
 import { readContent } from './contents.ts'
 import type { DeployedVersion } from './deployed.ts'
 
 const MAX_KEPT_BYTES = 64 * 1024 * 1024
+/** What is larger is not read on the main thread. */
+const SMALL_BYTES = 1024 * 1024
 
 /** The contents of assets, those last asked for in memory: what has a hash never changes. */
 export class AssetContents {
-  readonly #read: Read
+  readonly #storage: Pick<Access, 'read' | 'scan'>
   readonly #kept = new Map<string, Promise<Uint8Array | undefined>>()
   #bytes = 0
 
-  constructor(read: Read) {
-    this.#read = read
+  constructor(storage: Pick<Access, 'read' | 'scan'>) {
+    this.#storage = storage
   }
 
   /** Undefined where it is not there. */
   get(accountSid: string, { hash, size }: DeployedVersion): Promise<Uint8Array | undefined> {
     const key = `${accountSid}/${size}/${hash}`
-    const content = this.#kept.get(key) ?? this.#load(key, accountSid, hash)
+    const content = this.#kept.get(key) ?? this.#load(key, accountSid, hash, size)
     // The last in order are those last asked for.
     this.#drop(key)
     this.#kept.set(key, content)
@@ -31,8 +33,9 @@ export class AssetContents {
     return content
   }
 
-  #load(key: string, accountSid: string, hash: string): Promise<Uint8Array | undefined> {
-    const content = readContent(this.#read, accountSid, hash)
+  #load(key: string, accountSid: string, hash: string, size: number): Promise<Uint8Array | undefined> {
+    const { read, scan } = this.#storage
+    const content = readContent(size > SMALL_BYTES ? scan : read, accountSid, hash)
     content.then(
       (found) => found ?? this.#drop(key),
       () => this.#drop(key),
@@ -45,12 +48,14 @@ export class AssetContents {
   }
 }
 
-/** Answers a GET or HEAD for an asset: with all of it, the part that was asked for, or that it has not changed. */
+/**
+ * Answers a GET or HEAD for an asset: that it has not changed, or what it is; else, given its content, with all of it or
+ * the part that was asked for.
+ */
 export function answerAsset(
-  { headers }: Pick<IncomingMessage, 'headers'>,
-  { hash, contentType, visibility, createdAtMs }: DeployedVersion,
-  content: Uint8Array,
-): Answer {
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+  { hash, size, contentType, visibility, createdAtMs }: DeployedVersion,
+): Answer | ((content: Uint8Array) => Answer) {
   const etag = `"${hash.slice(0, 32)}"`
   const modifiedMs = Math.floor(createdAtMs / 1000) * 1000
   const validators: readonly Header[] = [
@@ -59,25 +64,26 @@ export function answerAsset(
     // Asked for again each time, so that what is deployed shows at once.
     ['cache-control', `${visibility === 'public' ? 'public' : 'private'}, max-age=0, must-revalidate`],
   ]
-  if (isUnchanged(headers, etag, modifiedMs))
-    return { status: 304, headers: validators, body: new Uint8Array() }
+  const empty = new Uint8Array()
+  if (isUnchanged(headers, etag, modifiedMs)) return { status: 304, headers: validators, body: empty }
   const described: readonly Header[] = [
     ['content-type', contentType],
     ['accept-ranges', 'bytes'],
     ...validators,
   ]
+  // A range is something of GET only.
+  if (method === 'HEAD') return { status: 200, headers: described, body: empty, length: size }
   const range = isRangeCurrent(headers['if-range']?.toString(), etag, modifiedMs)
-    ? parseRange(headers.range, content.length)
+    ? parseRange(headers.range, size)
     : undefined
-  if (range === undefined) return { status: 200, headers: described, body: content }
-  if (range === 'none')
-    return sayText(416, 'Range Not Satisfiable', [['content-range', `bytes */${content.length}`]])
+  if (range === undefined) return (content) => ({ status: 200, headers: described, body: content })
+  if (range === 'none') return sayText(416, 'Range Not Satisfiable', [['content-range', `bytes */${size}`]])
   const [from, to] = range
-  return {
+  return (content) => ({
     status: 206,
-    headers: [...described, ['content-range', `bytes ${from}-${to}/${content.length}`]],
+    headers: [...described, ['content-range', `bytes ${from}-${to}/${size}`]],
     body: content.subarray(from, to + 1),
-  }
+  })
 }
 
 /** RFC 9110 §13.2.2: the tag wins over the time. */

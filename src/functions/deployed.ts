@@ -30,7 +30,6 @@ export interface Deployed {
   /** Null where nothing is deployed. */
   deploymentSid: string | null
   buildSid: string | null
-  runtime: string
   /** By path, `/sms-reply`. */
   functions: ReadonlyMap<string, DeployedVersion>
   assets: ReadonlyMap<string, DeployedVersion>
@@ -88,7 +87,6 @@ export function keepDeployed({ storage, vault }: Pick<Context, 'storage' | 'vaul
       includeCredentials: service.includeCredentials,
       deploymentSid: environment.deploymentSid,
       buildSid,
-      runtime: build?.runtime ?? '',
       functions: byPath(versions, 'function'),
       assets: byPath(versions, 'asset'),
       dependencies: build?.dependencies ?? '[]',

@@ -18,7 +18,9 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { world } from '../../test/sdk/exec/world.ts'
+import { fakeClock } from '../../test/support/clock.ts'
 import { loadConfig } from '../config.ts'
+import type { World } from '../intercept/certificate.ts'
 import { type Egress, openEgress } from './egress.ts'
 
 const ACCOUNT = `AC${'1'.repeat(32)}`
@@ -217,6 +219,30 @@ test('what is neither TLS nor HTTP ends its own connection only', async () => {
   assert.match(await ask(socket, 'api.twilio.com'), /^HTTP\/1.1 200/)
 })
 
+test('who does not come to the end of a request is cut off, also after another', async () => {
+  const clock = fakeClock()
+  const { path, egress } = await open({}, undefined, undefined, { ...world, clock })
+  const silent = await tunnel(path, 'api.twilio.com:80')
+  const halfway = await tunnel(path, 'api.twilio.com:80')
+  halfway.socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
+  const secure = await tunnel(path, 'api.twilio.com:443')
+  const inner = connectTls({ socket: secure.socket, servername: 'api.twilio.com', ca: egress.rootPem })
+  await once(inner, 'secureConnect')
+  const second = await tunnel(path, 'api.twilio.com:80')
+  await clock.advance('80s')
+  second.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(second.socket, 'data')
+  second.socket.write('GET / HTTP/1.1\r\n')
+  const ends = [silent, halfway, secure].map(({ socket }) => once(socket.resume(), 'close'))
+  await clock.advance('11s')
+  await Promise.all(ends)
+  assert.equal(second.socket.closed, false)
+  const end = once(second.socket.resume(), 'close')
+  await clock.advance('90s')
+  await end
+  assert.ok(second.socket.destroyed)
+})
+
 test('a door that is closed ends what went through it', async () => {
   const port = await listen(createServer((socket) => socket.on('error', () => {})))
   const resolve = async () => [{ address: '93.184.215.14', family: 4 }]
@@ -236,6 +262,7 @@ async function open(
   env: Record<string, string>,
   resolve?: (name: string) => Promise<{ address: string; family: number }[]>,
   out?: number,
+  at: World = world,
 ) {
   const config = await loadConfig({ COUNTERSIGN_DATA_DIR: folder, ...env }, folder, async () => {
     throw Object.assign(new Error('no file'), { code: 'ENOENT' })
@@ -253,7 +280,7 @@ async function open(
       },
     })) as unknown as typeof connect
   const given = resolve && { resolve, ...(out !== undefined && { dial }) }
-  const egress: Egress = openEgress({ config, ...world }, given)
+  const egress: Egress = openEgress({ config, ...at }, given)
   opened.push(egress)
   egress.answerBy((request: IncomingMessage, response) => {
     const { remoteAddress } = request.socket

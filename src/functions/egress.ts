@@ -43,6 +43,8 @@ interface Network {
 
 /** Of all children that share a door. */
 const MAX_CONNECTIONS = 512
+/** For a request and its answer: more than any of the server's own takes. */
+const MAX_REQUEST_MS = 90_000
 const MAX_HOSTS = 1_000
 /** The first byte of a TLS connection. */
 const HANDSHAKE = 0x16
@@ -62,8 +64,10 @@ export function openEgress(
   const doors = new Set<Door>()
   let answer: RequestListener = (_request, response) => response.writeHead(503).end()
 
-  /** Listens nowhere: it is handed its connections. */
+  const renewals = new WeakMap<Duplex, () => void>()
+  /** Listens nowhere: it is handed its connections. So Node.js does not look after those that say nothing. */
   const server = createServer((request, response) => {
+    response.once('close', () => renewals.get(request.socket)?.())
     // No proxy is between, so nobody may say on whose behalf it asks.
     for (const name of Object.keys(request.headers))
       if (name.startsWith('x-forwarded-')) delete request.headers[name]
@@ -103,14 +107,28 @@ export function openEgress(
 
   /** Hands a connection to this server, as one that comes from `address`. */
   function serve(client: Socket, host: string, address: string): void {
+    const renew = limitTime(client)
     client.once('data', (first: Buffer) => {
       client.pause()
       client.unshift(first)
       const socket = first[0] === HANDSHAKE ? endTls(client, host) : client
       Object.defineProperty(socket, 'remoteAddress', { value: address })
+      renewals.set(socket, renew)
       server.emit('connection', socket)
       socket.resume()
     })
+  }
+
+  /** Ends a connection whose next request is not over in time. The returned function says that one is. */
+  function limitTime(client: Socket): () => void {
+    let cancel = () => {}
+    const renew = () => {
+      cancel()
+      if (!client.destroyed) cancel = clock.after(MAX_REQUEST_MS, () => client.destroy())
+    }
+    client.once('close', () => cancel())
+    renew()
+    return renew
   }
 
   function endTls(client: Socket, host: string): TLSSocket {

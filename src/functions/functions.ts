@@ -57,11 +57,11 @@ export function openFunctions(ctx: Context): Functions {
     deployed: keepDeployed(ctx),
     logs,
     egress,
-    assets: new AssetContents(ctx.storage.read),
+    assets: new AssetContents(ctx.storage),
     held: new HeldBytes(),
     builds: {
-      wake(sid) {
-        if (hasStarted) void workshop().then(({ builds }) => builds.wake(sid), complain)
+      wake() {
+        if (hasStarted) void workshop().then(({ builds }) => builds.wake(), complain)
       },
       drained: async () => (await workshop()).builds.drained(),
     },
@@ -99,6 +99,7 @@ async function openWorkshop(ctx: Context, egress: Egress, logs: FunctionLogs): P
     scratch,
     wall,
     egress,
+    log: ctx.log,
     memoryMb: config.functionsMemoryMb,
   })
   const builds = new BuildQueue(ctx, { modules, bundles, refusal: wall.refusal })

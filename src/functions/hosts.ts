@@ -31,6 +31,9 @@ export interface Call {
 
 const PATH_FORM = '/_functions/'
 
+/** The path of this server below which the domain of a call has its pages, where it has no host of its own. */
+export const rootOf = ({ label }: Call) => `${PATH_FORM}${label}/`
+
 /** Undefined where the request is for the server itself. */
 export function callOf(config: HostSettings, request: IncomingMessage, isSecure: boolean): Call | undefined {
   const { url: target = '/' } = request
@@ -45,6 +48,7 @@ export function callOf(config: HostSettings, request: IncomingMessage, isSecure:
     return undefined
   const [, named = '', rest = ''] = /^([^/?]*)(.*)$/.exec(target.slice(PATH_FORM.length)) ?? []
   const urls = urlsOf(host, isSecure, config.publicUrl)
+  if (!URL.canParse(urls.base)) return undefined
   return {
     label: named,
     target: rest.startsWith('/') ? rest : `/${rest}`,

@@ -7,7 +7,7 @@ const LIMITS = {
   variables: [500, 'variables in an environment'],
   functions: [1_000, 'functions in a service'],
   assets: [5_000, 'assets in a service'],
-  buildsAnHour: [100, 'builds of a service in an hour'],
+  buildsAnHour: [100, 'builds of an account in an hour'],
   functionVersions: [50, 'functions in a build'],
   openAssetVersions: [1_000, 'public and protected assets in a build'],
   privateAssetVersions: [50, 'private assets in a build'],

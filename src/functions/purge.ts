@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { inBites } from '../storage/retention.ts'
 import { sidFloor } from '../storage/sid.ts'
 import * as builds from './builds/store.ts'
 import { VERSION_DAYS } from './limits.ts'
@@ -51,8 +52,4 @@ export async function pruneVersions({ clock, storage }: Context): Promise<void> 
     await system.write((tx) => dropVersions(tx, forUpdate, some))
     return some.length
   })
-}
-
-async function inBites(bite: () => Promise<number>): Promise<void> {
-  while ((await bite()) > 0);
 }

@@ -1,27 +1,76 @@
 import type { IncomingMessage } from 'node:http'
 
 /** In bytes, over all requests to Functions that are under way, their answers included. */
-const MAX_HELD = 128 * 1024 * 1024
+export const MAX_HELD = 128 * 1024 * 1024
 const MAX_BODY = 6 * 1024 * 1024
 const MAX_HEADERS = 90
 const MAX_HEADER_BYTES = 15 * 1024
 
+/** What one request holds. It fails to take what is too much, and everything once it is over. */
+export interface Holding {
+  take(bytes: number): boolean
+  /** A content in memory, which counts once for all requests that hold it. */
+  share(hash: string, bytes: number): boolean
+  release(): void
+}
+
 /**
  * How much memory the bodies of requests and answers hold. Functions are open to everybody, and so may not take what the
- * rest of the server needs.
+ * rest of the server needs. No account may hold more than it leaves to the others: however many take all they can, there
+ * is as much again for one more.
  */
 export class HeldBytes {
-  #held = 0
+  #free = MAX_HELD
+  readonly #ofAccounts = new Map<string, number>()
+  readonly #users = new Map<string, number>()
 
-  /** False where that is too much. */
-  take(bytes: number): boolean {
-    if (this.#held + bytes > MAX_HELD) return false
-    this.#held += bytes
+  hold(accountSid: string): Holding {
+    let own = 0
+    let isOver = false
+    const shared: { key: string; bytes: number }[] = []
+    return {
+      take: (bytes) => {
+        const fits = !isOver && this.#take(accountSid, bytes)
+        if (fits) own += bytes
+        return fits
+      },
+      share: (hash, bytes) => {
+        const key = `${accountSid}/${hash}`
+        const users = this.#users.get(key) ?? 0
+        if (isOver || (users === 0 && !this.#take(accountSid, bytes))) return false
+        this.#users.set(key, users + 1)
+        shared.push({ key, bytes })
+        return true
+      },
+      release: () => {
+        isOver = true
+        for (const { key, bytes } of shared) if (this.#leave(key)) own += bytes
+        this.#give(accountSid, own)
+      },
+    }
+  }
+
+  #take(accountSid: string, bytes: number): boolean {
+    const held = this.#ofAccounts.get(accountSid) ?? 0
+    if (held + bytes > this.#free - bytes) return false
+    this.#free -= bytes
+    if (bytes > 0) this.#ofAccounts.set(accountSid, held + bytes)
     return true
   }
 
-  give(bytes: number): void {
-    this.#held -= bytes
+  #give(accountSid: string, bytes: number): void {
+    const left = (this.#ofAccounts.get(accountSid) ?? 0) - bytes
+    this.#free += bytes
+    if (left > 0) this.#ofAccounts.set(accountSid, left)
+    else this.#ofAccounts.delete(accountSid)
+  }
+
+  /** Whether that was the last user of a content. */
+  #leave(key: string): boolean {
+    const users = (this.#users.get(key) ?? 0) - 1
+    if (users > 0) this.#users.set(key, users)
+    else this.#users.delete(key)
+    return users === 0
   }
 }
 

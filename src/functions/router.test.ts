@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as requestHttp } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { BASIC_AUTH } from '../../test/support/basic-auth.ts'
+import { until } from '../../test/support/carrier.ts'
 import { type Deployment, deploy, redeploy } from '../../test/support/deployment.ts'
 import { NO_WALL } from '../../test/support/function-lab.ts'
 import { encodeForm, type TestServer, testServer } from '../../test/support/server.ts'
 import { buildApp } from '../app.ts'
 import { openAuthority } from '../intercept/ca.ts'
+import { MAX_HELD } from './request.ts'
 
 /** Says what it was called with. */
 const ECHO = `exports.handler = (context, event, callback) => {
@@ -370,6 +372,11 @@ describe('what is protected', () => {
     assert.equal((await ask('/inner.txt', { headers: inner })).body, 'inner')
   })
 
+  test('is refused under a host that is none', async () => {
+    const host = `${main.label}.localhost:99999`
+    assert.equal((await askForm('/sms-reply', { a: '1' }, { host })).status, 403)
+  })
+
   test('by the secondary token as well, while there is one', async () => {
     const { body } = await server.post('/v1/AuthTokens/Secondary')
     const headers = { 'x-twilio-signature': sign(url(), body.secondary_auth_token) }
@@ -543,6 +550,51 @@ describe('an asset', () => {
     assert.equal((await get({ range: 'bytes=0-2', 'if-range': '"x"' })).status, 200)
   })
 
+  test('is not read where its tag or its head is enough', async (t) => {
+    const { etag = '' } = (await get()).headers
+    const read = t.mock.method(server.ctx.functions.assets, 'get')
+    assert.equal((await get({ 'if-none-match': etag })).status, 304)
+    assert.equal((await get({ range: 'bytes=0-2' }, 'HEAD')).headers['content-length'], '10')
+    assert.equal((await get({ range: 'bytes=10-' })).status, 416)
+    assert.equal(read.mock.callCount(), 0)
+    assert.equal((await get()).status, 200)
+    assert.equal(read.mock.callCount(), 1)
+  })
+
+  test('takes of what its account may hold, and gives it back', async () => {
+    const holding = server.ctx.functions.held.hold(server.accountSid)
+    while (holding.take(1024)) {}
+    while (holding.take(1)) {}
+    const busy = await get()
+    assert.deepEqual([busy.status, busy.headers['retry-after']], [429, '1'])
+    assert.equal((await get({}, 'HEAD')).status, 200)
+    holding.release()
+    assert.equal((await get()).status, 200)
+    const again = server.ctx.functions.held.hold(server.accountSid)
+    await until(() => again.take(MAX_HELD / 2))
+    again.release()
+  })
+
+  test('that is large is read off the main thread, and sent whole', async (t) => {
+    const content = randomBytes(3 * 1024 * 1024)
+    const { label } = await deploy(server, [
+      { kind: 'Assets', path: '/large.bin', content, contentType: 'a/b' },
+    ])
+    const fetchBytes = async (headers: Record<string, string>) => {
+      const host = `${label}.twil.io`
+      const request = requestHttp(`${origin}/large.bin`, {
+        agent: false,
+        headers: { host, ...headers },
+      }).end()
+      const [response] = await once(request, 'response')
+      return buffer(response)
+    }
+    const scan = t.mock.method(server.ctx.storage.scan, 'get')
+    assert.ok((await fetchBytes({})).equals(content))
+    assert.ok((await fetchBytes({ range: 'bytes=1-' })).equals(content.subarray(1)))
+    assert.equal(scan.mock.callCount(), 1)
+  })
+
   test('only by GET and HEAD', async () => {
     const { status, headers } = await get({}, 'POST')
     assert.deepEqual([status, headers.allow], [405, 'GET, HEAD, OPTIONS'])
@@ -579,6 +631,24 @@ describe('the form below a path of the server', () => {
     assert.deepEqual([names, headers['set-cookie']?.length], [[], 1])
     assert.match(`${headers['set-cookie']}`, /^a=1;/)
     assert.match(`${headers['content-security-policy']}`, /default-src 'none', sandbox /)
+  })
+
+  test('keeps its cookies below that path, and lets out none without a name', async () => {
+    const given = [
+      '=countersign_session=evil; Path=/',
+      'countersign_session',
+      'b=2; path=/; Domain=localhost; HttpOnly',
+    ]
+    const headers = JSON.stringify(given.map((cookie) => ['Set-Cookie', cookie]))
+    const answer = await at(`/answers?headers=${encodeURIComponent(headers)}`)
+    const [kept = '', ...others] = answer.headers['set-cookie'] ?? []
+    assert.match(kept, new RegExp(`^b=2;HttpOnly;.*; Path=/_functions/${main.label}/$`))
+    assert.doesNotMatch(kept, /path=\/;|domain/)
+    assert.deepEqual(others, [])
+  })
+
+  test('under a host that is none is refused', async () => {
+    assert.equal((await at('/both', { host: 'localhost:99999' })).status, 400)
   })
 
   test('signs over the address that was used', async () => {

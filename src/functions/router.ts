@@ -3,11 +3,11 @@ import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import type { Principal } from '../accounts/authorize.ts'
 import type { Context } from '../context.ts'
 import { StorageUnavailable } from '../storage/storage.ts'
-import { type Answer, sayText, sendAnswer } from './answer.ts'
+import { type Answer, cutOff, sayText, sendAnswer } from './answer.ts'
 import { answerAsset } from './assets.ts'
 import type { Deployed, DeployedVersion } from './deployed.ts'
-import type { Call } from './hosts.ts'
-import { areHeadersTooLong, headersOf, readBody } from './request.ts'
+import { type Call, rootOf } from './hosts.ts'
+import { areHeadersTooLong, type Holding, headersOf, readBody } from './request.ts'
 import type { Outcome } from './runtime/pools.ts'
 import { shareOrigin, withoutOwnCookies } from './shared-origin.ts'
 import { isSigned } from './signature.ts'
@@ -40,8 +40,8 @@ interface Visit {
   call: Call
   requestSid: string
   request: IncomingMessage
-  /** Whether there is room for bytes that live as long as the request. */
-  take(bytes: number): boolean
+  /** What it holds of an account's share of the memory. */
+  hold(accountSid: string): Holding
   note(fields: Record<string, string>): void
 }
 
@@ -57,27 +57,26 @@ export async function answerFunction(
   response: ServerResponse,
   note: Visit['note'],
 ): Promise<void> {
-  const { held } = ctx.functions
-  let taken = 0
   let isGone = false
   response.once('close', () => {
     isGone = true
-    held.give(taken)
   })
-  const take = (bytes: number) => {
-    const fits = !isGone && held.take(bytes)
-    if (fits) taken += bytes
-    return fits
+  const hold = (accountSid: string) => {
+    const holding = ctx.functions.held.hold(accountSid)
+    if (isGone) holding.release()
+    else response.once('close', holding.release)
+    return holding
   }
+  const send = (answer: Answer) => sendAnswer(ctx.clock, request, response, answer)
   try {
-    const answer = await decide(ctx, { call, requestSid, request, take, note })
-    sendAnswer(request, response, call.sharesOrigin ? shareOrigin(answer) : answer)
+    const answer = await decide(ctx, { call, requestSid, request, hold, note })
+    send(call.sharesOrigin ? shareOrigin(answer, rootOf(call)) : answer)
   } catch (error) {
     if (isGone) return
     ctx.log.error({ request_id: requestSid, err: error }, 'request failed')
-    if (response.headersSent) request.destroy()
-    else if (error instanceof StorageUnavailable) sendAnswer(request, response, UNAVAILABLE)
-    else sendAnswer(request, response, sayText(500, 'Internal Server Error'))
+    if (response.headersSent) cutOff(request, response)
+    else if (error instanceof StorageUnavailable) send(UNAVAILABLE)
+    else send(sayText(500, 'Internal Server Error'))
   }
 }
 
@@ -99,14 +98,21 @@ async function decide(ctx: Context, visit: Visit): Promise<Answer> {
     return sayText(431, 'Request headers or cookies too long')
   }
   if (isAsset && request.method !== 'GET' && request.method !== 'HEAD') return NOT_ALLOWED
-  const body = isAsset ? new Uint8Array() : await readBody(request, visit.take)
+  const holding = visit.hold(deployed.accountSid)
+  const body = isAsset ? new Uint8Array() : await readBody(request, holding.take)
   if (body === 'too large') return TOO_LARGE
   if (body === 'no room') return BUSY
   if (version.visibility === 'protected' && !isFromTwilio(ctx, owner, visit, body))
     return sayText(403, 'Forbidden')
-  if (!isAsset) return invoke(ctx, owner, visit, deployed, version, body)
+  if (!isAsset) {
+    const answer = await invoke(ctx, owner, visit, deployed, version, body)
+    return holding.take(answer.body.length) ? answer : BUSY
+  }
+  const answer = answerAsset(request, version)
+  if (typeof answer !== 'function') return answer
+  if (!holding.share(version.hash, version.size)) return BUSY
   const content = await ctx.functions.assets.get(deployed.accountSid, version)
-  return content ? answerAsset(request, version, content) : NOT_FOUND
+  return content ? answer(content) : NOT_FOUND
 }
 
 /** The function at a path, else the asset. What is private has no path. */
@@ -192,7 +198,7 @@ async function invoke(
   const answer = toAnswer(outcome)
   if (answer.status === 431) alert(ctx, visit, deployed, version, '82008')
   else if (answer.status >= 500) alert(ctx, visit, deployed, version, '82002')
-  return visit.take(answer.body.length) ? answer : BUSY
+  return answer
 }
 
 function toAnswer(outcome: Outcome): Answer {

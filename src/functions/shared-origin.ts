@@ -14,16 +14,21 @@ const OF_THE_ORIGIN = new Set([
 /** Pages may run scripts, as nobody: they reach neither cookies nor storage of the origin. */
 const SANDBOX = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
 
-/** What a Function answers below a path of the server, without what would reach beyond that path. */
-export const shareOrigin = ({ status, headers, body }: Answer): Answer => ({
-  status,
-  headers: [...headers.filter(isOwnAffair), ['content-security-policy', SANDBOX]],
-  body,
+/** What a Function answers below a path of the server, `root`, without what would reach beyond that path. */
+export const shareOrigin = ({ headers, ...answer }: Answer, root: string): Answer => ({
+  ...answer,
+  headers: [...headers.flatMap((header) => keepBelow(header, root)), ['content-security-policy', SANDBOX]],
 })
 
-function isOwnAffair([name, value]: Header): boolean {
+function keepBelow([name, value]: Header, root: string): Header[] {
   const key = name.toLowerCase()
-  return !OF_THE_ORIGIN.has(key) && !(key === 'set-cookie' && OWN_COOKIE.test(value))
+  if (OF_THE_ORIGIN.has(key)) return []
+  if (key !== 'set-cookie') return [[name, value]]
+  const [pair = '', ...attributes] = value.split(';')
+  // One without a name may look like any other when it comes back.
+  if (!/^\s*[^\s=][^=]*=/.test(pair) || OWN_COOKIE.test(pair)) return []
+  const kept = attributes.filter((attribute) => !/^\s*(path|domain)\s*(=|$)/i.test(attribute))
+  return [[name, [pair, ...kept, ` Path=${root}`].join(';')]]
 }
 
 /** What a Function may see of a request to the origin it shares. */

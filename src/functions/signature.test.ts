@@ -67,6 +67,11 @@ describe('a signature', () => {
     assert.ok(!isSigned([TOKEN], form('a=1', { url, signature: byLibrary(url, { a: '1' }) })))
   })
 
+  test('is none over what is no address', () => {
+    const signature = byLibrary(URL, {})
+    assert.ok(!isSigned([TOKEN], request({ url: 'http://label.localhost:99999/', signature })))
+  })
+
   test('is none where it is missing, cut, or of something else', () => {
     const signature = byLibrary(URL, {})
     for (const wrong of [undefined, '', signature.slice(0, -1), `${signature}=`, byLibrary(`${URL}&b=2`, {})])

@@ -16,6 +16,7 @@ export interface SignedRequest {
  */
 export function isSigned(tokens: readonly string[], request: SignedRequest): boolean {
   const { url, signature = '', contentType = '', body } = request
+  if (!URL.canParse(url)) return false
   const bodyHash = new URL(url).searchParams.get('bodySHA256')
   const isForm = /^application\/x-www-form-urlencoded *(;|$)/i.test(contentType)
   const isCovered =

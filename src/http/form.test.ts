@@ -51,6 +51,11 @@ describe('a form', () => {
     assert.throws(() => parseForm(fill(101)), new ApiError(20001, 400, 'Too many parameters'))
     assert.throws(() => parseForm('&'.repeat(100)), ApiError)
   })
+
+  test('or as many as an operation takes', () => {
+    assert.equal(parseForm('a=1&'.repeat(1_199), 1_200).a?.length, 1_199)
+    assert.throws(() => parseForm('a=1&'.repeat(1_200), 1_200), ApiError)
+  })
 })
 
 describe('picking what a schema knows', () => {

@@ -6,11 +6,11 @@ const MAX_PARAMETERS = 100
 
 export type Form = Record<string, string | string[]>
 
-/** Decodes a form body or a query string: repeated keys become arrays. */
-export function parseForm(text: string): Form {
+/** Decodes a form body or a query string: repeated keys become arrays. Throws 20001 for too many parameters. */
+export function parseForm(text: string, maxParameters = MAX_PARAMETERS): Form {
   let parameters = 1
   for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) {
-    if (++parameters > MAX_PARAMETERS) throw fail.invalidRequest('Too many parameters')
+    if (++parameters > maxParameters) throw fail.invalidRequest('Too many parameters')
   }
   return parse(text) as Form
 }

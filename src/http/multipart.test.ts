@@ -37,6 +37,17 @@ describe('a multipart form', () => {
     assert.deepEqual([found?.bytes.length, found?.contentType], [0, undefined])
   })
 
+  test('the name of a file says nothing, wherever it stands', () => {
+    for (const disposition of [
+      'form-data; filename="a; name=x"; name="Content"',
+      'form-data; filename="a\\"; name=\\"x"; name=Content',
+      'form-data;name = "Content" ;filename="name=x"',
+    ]) {
+      const { form, file: found } = parse(`${part(`Content-Disposition: ${disposition}`, 'b')}--xYz--`)
+      assert.deepEqual([form, found?.bytes.toString()], [{}, 'b'], disposition)
+    }
+  })
+
   test('a file by another name is a parameter; without a file there is none', () => {
     const { form, file: found } = parse(`${field('Other', 'x')}--xYz--`)
     assert.deepEqual([form, found], [{ Other: 'x' }, undefined])

@@ -39,7 +39,7 @@ export function parseMultipart(
     const end = body.indexOf(mark, start)
     if (end < 0) throw malformed()
     const headers = readHead(textAt(body, at, head))
-    const name = /;\s*name="?([^";]*)/i.exec(headers.get('content-disposition') ?? '')?.[1]
+    const name = nameOf(headers.get('content-disposition') ?? '')
     if (name === undefined) throw malformed()
     if (name !== fileName) form[name] = textAt(body, start, end)
     else file = { bytes: body.subarray(start, end), contentType: printable(headers.get('content-type')) }
@@ -55,6 +55,13 @@ const readHead = (text: string) =>
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
     }),
   )
+
+/** Texts in quotes are read whole: a file's name may say anything. */
+function nameOf(disposition: string): string | undefined {
+  const parameters = disposition.matchAll(/;\s*([^\s;=]+)\s*=\s*(?:"((?:\\"|[^"])*)"|([^\s;]*))/g)
+  const [, , quoted, bare] = parameters.find(([, key]) => key?.toLowerCase() === 'name') ?? []
+  return quoted ?? bare
+}
 
 /** What could not be sent on as a header is as good as nothing. */
 const printable = (text = '') => (/^[\x20-\x7e]+$/.test(text) ? text : undefined)

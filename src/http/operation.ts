@@ -44,6 +44,8 @@ export interface Operation<
   input?: Input
   /** It takes a multipart form as well, in which the part of this name is a file, at most so large. */
   upload?: { name: string; maxBytes: number }
+  /** It takes a form larger than those of other operations. */
+  largeForm?: { maxParameters: number; maxBytes: number }
   /** The status of success and its schema; null for an empty body. */
   status: 200 | 201 | 204
   reply: Reply | null
@@ -143,6 +145,10 @@ export function registerOperations(
       ...(op.upload && {
         bodyLimit: op.upload.maxBytes + MAX_FORM_BYTES,
         config: { fileName: op.upload.name },
+      }),
+      ...(op.largeForm && {
+        bodyLimit: op.largeForm.maxBytes,
+        config: { maxParameters: op.largeForm.maxParameters },
       }),
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         compiled ??= await compileOperation(op)

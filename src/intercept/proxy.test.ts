@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer as createHttp, type IncomingHttpHeaders, request as requestHttp } from 'node:http'
+import {
+  createServer as createHttp,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net'
@@ -81,6 +86,30 @@ test('a Function is reached over HTTP/2, with the authority as its Host', async 
     [401, 'yes', undefined, undefined, ['a=1', 'b=2']],
   )
   session.close()
+})
+
+test('a Function is reached over HTTP/1.1, and its answer says nothing of connections', async () => {
+  const far = createHttp((_request, response) => response.end('hello'))
+  const proxy = await start({ serverUrl: `http://127.0.0.1:${await listen(far)}` })
+  const host = 'hello-1234-dev.twil.io'
+  const { socket } = await openTunnel(proxy, `${host}:443`)
+  const inner = await secure(socket, host, ['http/1.1'])
+  const get = () =>
+    new Promise<IncomingMessage>((resolve, reject) =>
+      requestHttp(
+        { createConnection: () => inner, headers: { Host: host, Connection: 'keep-alive' } },
+        resolve,
+      )
+        .on('error', reject)
+        .end(),
+    )
+  const reply = await get()
+  assert.deepEqual(
+    [await text(reply), reply.headers.connection, reply.headers['keep-alive']],
+    ['hello', undefined, undefined],
+  )
+  assert.equal(await text(await get()), 'hello')
+  inner.destroy()
 })
 
 test('where the server is gone, a request over HTTP/2 is answered 502', async () => {

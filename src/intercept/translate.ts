@@ -58,6 +58,8 @@ function passBack(incoming: IncomingMessage, response: Http2ServerResponse): voi
     if (name !== 'transfer-encoding') headers[name] = [...(headers[name] ?? []), flat[i + 1] ?? '']
   }
   response.sendDate = false
+  // That a connection is kept goes without saying.
+  if (response.req.httpVersion === '1.1') response.removeHeader('connection')
   response.writeHead(incoming.statusCode ?? 502, headers)
   pipeline(incoming, response, () => {})
 }

@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts'
 import type { Route } from '../delivery/choose.ts'
+import { RowQueue } from '../row-queue.ts'
 import { ANSWER_LEASE_MS, answerMessage } from './inbound/answer.ts'
 import { deliverMessage, SEND_LEASE_MS } from './messages/deliver.ts'
 import type { Message } from './messages/message.ts'
 import { freeLeases, lease, listDue, type Queue } from './messages/store.ts'
-import { RowQueue } from './row-queue.ts'
 
 /** The queues of messages: those that go out, and those that came in and have to be answered. */
 export interface Messaging {
@@ -19,6 +19,8 @@ export interface Messaging {
 
 /** Fewer than codes may have: whoever sends to many keeps no code waiting. */
 const MAX_SENDS = 64
+/** Half of them: whoever sends to many keeps no other account waiting. */
+const MAX_SENDS_OF_ACCOUNT = 32
 const MAX_ANSWERS = 50
 const MAX_ANSWERS_OF_ACCOUNT = 10
 
@@ -29,7 +31,7 @@ export function openMessaging(ctx: Context, routes: readonly Route[]): Messaging
     if (!ids) return routes
     return ids.flatMap((id) => routes.find(({ provider }) => provider.id === id) ?? [])
   }
-  const sends = openQueue(ctx, 'send', [MAX_SENDS, MAX_SENDS], SEND_LEASE_MS, (message) =>
+  const sends = openQueue(ctx, 'send', [MAX_SENDS, MAX_SENDS_OF_ACCOUNT], SEND_LEASE_MS, (message) =>
     deliverMessage(ctx, routesFrom(message.from), message),
   )
   const answers = openQueue(
@@ -43,7 +45,11 @@ export function openMessaging(ctx: Context, routes: readonly Route[]): Messaging
     sends,
     answers,
     async start() {
-      await Promise.all([sends.start(), answers.start()])
+      const { engine, system } = ctx.storage
+      // Nobody else can hold a row there.
+      if (engine === 'sqlite') await system.write((tx) => freeLeases(tx, ctx.clock.now()))
+      sends.start()
+      answers.start()
     },
     async close() {
       await answers.close()
@@ -70,12 +76,11 @@ function openQueue(
     maxUnderWay,
     maxOfAccount,
     process,
-    listDue: (limit) => listDue(system.read, queue, clock.now(), limit),
+    listDue: (limit) => listDue(system, queue, clock.now(), limit),
     async take(message) {
       const dueAtMs = clock.now() + leaseMs
       const taken = await system.write((tx) => lease(tx, message, dueAtMs))
       return taken === 1 ? { ...message, dueAtMs } : undefined
     },
-    free: () => system.write((tx) => freeLeases(tx, queue, clock.now())),
   })
 }

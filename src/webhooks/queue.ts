@@ -1,8 +1,8 @@
 import { type Account, openAuthToken } from '../accounts/accounts/account.ts'
 import { findAccount } from '../accounts/accounts/store.ts'
-import { complainSparingly } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { labelOf } from '../functions/hosts.ts'
+import { RowQueue } from '../row-queue.ts'
 import { newSid } from '../storage/sid.ts'
 import type { Tx } from '../storage/storage.ts'
 import { type AddressPolicy, makeAddressPolicy } from './address.ts'
@@ -13,7 +13,6 @@ import { type Delivery, insertDelivery, lease, listDue, updateTry } from './stor
 
 /** Longer than a call may take. */
 const LEASE_MS = 15_000
-const SWEEP_MS = 1_000
 const MAX_UNDER_WAY = 50
 /** So that receivers that never answer hold up nobody else's callbacks. */
 const MAX_OF_ACCOUNT = 5
@@ -25,24 +24,31 @@ const LIFE_MS = 86_400_000
 const RETRIEVAL_FAILURE = '11200'
 
 /**
- * Sends signed callbacks to the addresses of customers. A row is its own queue entry, as an attempt's is: each second
- * what is due is leased and called; what did not answer with success is called again, for a day.
+ * Sends signed callbacks to the addresses of customers: what did not answer with success is called again, for a day.
  */
 export class WebhookQueue {
   readonly policy: AddressPolicy
   readonly #ctx: Context
   readonly #resolve: Resolve
-  readonly #complain: ReturnType<typeof complainSparingly>
-  readonly #underWay = new Map<Promise<void>, string>()
-  #sweeping: Promise<void> = Promise.resolve()
-  #stopSweeper = () => {}
-  #closed = false
+  readonly #queue: RowQueue<Delivery>
 
   constructor(ctx: Context, withLoopback: boolean, resolve: Resolve = resolveHost) {
     this.#ctx = ctx
     this.#resolve = resolve
-    this.#complain = complainSparingly(ctx, 'sweep of callbacks failed; it will be tried again')
     this.policy = makeAddressPolicy(ctx.config.allowPrivateCallbacks, withLoopback)
+    const { clock, storage } = ctx
+    this.#queue = new RowQueue(ctx, {
+      name: 'callback',
+      maxUnderWay: MAX_UNDER_WAY,
+      maxOfAccount: MAX_OF_ACCOUNT,
+      listDue: (limit) => listDue(storage.system, clock.now(), limit),
+      async take(delivery) {
+        const dueAtMs = clock.now() + LEASE_MS
+        const taken = await storage.system.write((tx) => lease(tx, delivery, dueAtMs))
+        return taken === 1 ? { ...delivery, dueAtMs } : undefined
+      },
+      process: (delivery) => this.#deliver(delivery),
+    })
   }
 
   /** Queues a callback in the unit of what it tells of. */
@@ -90,68 +96,20 @@ export class WebhookQueue {
 
   /** Begins to look for what is due. */
   start(): void {
-    this.#scheduleSweep()
+    this.#queue.start()
   }
 
   /** Takes no more; resolves when what is under way has ended. */
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#stopSweeper()
-    await this.drained()
+  close(): Promise<void> {
+    return this.#queue.close()
   }
 
   /** Resolves when no sweep runs and no call is under way here. */
-  async drained(): Promise<void> {
-    await this.#sweeping
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay.keys())
+  drained(): Promise<void> {
+    return this.#queue.drained()
   }
 
-  #scheduleSweep(): void {
-    this.#stopSweeper = this.#ctx.clock.after(SWEEP_MS, () => {
-      this.#sweeping = this.#sweep()
-        .catch(this.#complain)
-        .then(() => {
-          if (!this.#closed) this.#scheduleSweep()
-        })
-    })
-  }
-
-  async #sweep(): Promise<void> {
-    const { storage, clock } = this.#ctx
-    const room = MAX_UNDER_WAY - this.#underWay.size
-    if (room === 0) return
-    // Twice as many as there may be: of some accounts enough are under way already.
-    const due = await listDue(storage.system.read, clock.now(), 2 * MAX_UNDER_WAY, MAX_OF_ACCOUNT)
-    const untilMs = clock.now() + LEASE_MS
-    await Promise.all(
-      this.#fitting(due, room).map(async (delivery) => {
-        const taken = await storage.system.write((tx) => lease(tx, delivery, untilMs))
-        if (taken === 1) this.#begin(delivery, untilMs)
-      }),
-    )
-  }
-
-  /** Those of which there is room for one more of their account. */
-  #fitting(due: readonly Delivery[], room: number): Delivery[] {
-    const ofAccount = new Map<string, number>()
-    const countOne = (sid: string) => ofAccount.set(sid, (ofAccount.get(sid) ?? 0) + 1).get(sid) ?? 0
-    for (const accountSid of this.#underWay.values()) countOne(accountSid)
-    return due.filter(({ accountSid }) => countOne(accountSid) <= MAX_OF_ACCOUNT).slice(0, room)
-  }
-
-  #begin(delivery: Delivery, leasedUntilMs: number): void {
-    const call = this.#deliver(delivery, leasedUntilMs)
-      .catch((error: unknown) =>
-        this.#ctx.log.error(
-          { delivery_sid: delivery.sid, err: error },
-          'callback not recorded; it will be repeated',
-        ),
-      )
-      .finally(() => this.#underWay.delete(call))
-    this.#underWay.set(call, delivery.accountSid)
-  }
-
-  async #deliver(delivery: Delivery, leasedUntilMs: number): Promise<void> {
+  async #deliver(delivery: Delivery): Promise<void> {
     const { storage, clock, log } = this.#ctx
     const startedAtMs = clock.now()
     const called = await this.call(delivery).catch(notCalled)
@@ -179,7 +137,7 @@ export class WebhookQueue {
       },
       'callback',
     )
-    await storage.system.write((tx) => updateTry(tx, next, leasedUntilMs))
+    await storage.system.write((tx) => updateTry(tx, next, delivery.dueAtMs))
     // The first time: whoever owns the receiver need not be told at each try.
     if (called && !isDelivered && delivery.tries === 0) this.#alert(delivery, detail ?? '')
   }

@@ -1,6 +1,6 @@
 import { pruneTable } from '../storage/retention.ts'
 import { sidFloor } from '../storage/sid.ts'
-import { type Access, type Read, sql, type Tx } from '../storage/storage.ts'
+import { type Access, sql, type Tx } from '../storage/storage.ts'
 
 /** A callback to an address of a customer's, and its own entry in the queue while `dueAtMs` is set. */
 export interface Delivery {
@@ -58,17 +58,21 @@ export const insertDelivery = (tx: Tx, d: Delivery) =>
 
 // What the queue does is not done for one tenant.
 
-/** Those whose time has come, oldest first; no more than some of each account. */
+/** Those whose time has come: the oldest, or where there are more than `limit` those of each account in turn. */
 export async function listDue(
-  read: Read,
+  { read, scan }: Pick<Access, 'read' | 'scan'>,
   nowMs: number,
   limit: number,
-  limitOfAccount: number,
 ): Promise<Delivery[]> {
-  const rows = await read.all<Row>`select * from (
+  const isDue = sql`due_at <= ${nowMs} and due_at is not null`
+  const oldest = await read.all<Row>`
+    select * from webhook_delivery where ${isDue} order by due_at, sid limit ${limit}`
+  if (oldest.length < limit) return oldest.map(toDelivery)
+  // All of them have to be read for that.
+  const rows = await scan.all<Row>`select * from (
       select *, row_number() over (partition by account_sid order by due_at, sid) as turn from webhook_delivery
-      where due_at <= ${nowMs} and due_at is not null
-    ) as due where turn <= ${limitOfAccount} order by due_at, sid limit ${limit}`
+      where ${isDue}
+    ) as due order by turn, due_at, sid limit ${limit}`
   return rows.map(toDelivery)
 }
 
@@ -78,7 +82,7 @@ export const lease = (tx: Tx, d: Delivery, untilMs: number) =>
     where sid = ${d.sid} and coalesce(due_at, 0) = ${d.dueAtMs}`
 
 /** What became of a try. Only while the lease is held. */
-export const updateTry = (tx: Tx, d: Delivery, leasedUntilMs: number) =>
+export const updateTry = (tx: Tx, d: Delivery, leasedUntilMs: number | null) =>
   tx.run`update webhook_delivery set status = ${d.status}, detail = ${d.detail}, due_at = ${d.dueAtMs},
       tries = ${d.tries}, updated_at = ${d.updatedAtMs}
     where sid = ${d.sid} and coalesce(due_at, 0) = ${leasedUntilMs}`

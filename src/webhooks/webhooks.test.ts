@@ -447,7 +447,7 @@ describe('the queue of callbacks', () => {
   test('old ones are pruned', async () => {
     const { system } = server.ctx.storage
     await pruneDeliveries(system, clock.now() + 1)
-    assert.deepEqual(await listDue(system.read, Number.MAX_SAFE_INTEGER, 10, 10), [])
+    assert.deepEqual(await listDue(system, Number.MAX_SAFE_INTEGER, 10), [])
     assert.equal(await state(), undefined)
   })
 })

@@ -73,7 +73,7 @@ export async function runAllOperations(server: TestServer, clock: TimerlessClock
   await server.get(`${usage}/Triggers/${trigger.sid}.json`)
   await server.post(`${usage}/Triggers/${trigger.sid}.json`, { FriendlyName: 'Renamed' })
   await runUsage(ctx)
-  const [callbackDue] = await webhookStore.listDue(ctx.storage.system.read, ctx.clock.now(), 10, 10)
+  const [callbackDue] = await webhookStore.listDue(ctx.storage.system, ctx.clock.now(), 1)
   if (callbackDue) {
     await ctx.storage.system.write((tx) => webhookStore.lease(tx, callbackDue, ctx.clock.now()))
     await ctx.storage.system.write((tx) => webhookStore.updateTry(tx, callbackDue, ctx.clock.now()))
@@ -184,7 +184,7 @@ async function runMessaging(server: TestServer): Promise<void> {
     await receiveMessage(ctx, { providerId: 'carrier', from: person, to: line, body: 'Hi', part })
   }
   await ctx.messaging.drained()
-  const [due] = await listMessagesDue(ctx.storage.system.read, 'answer', ctx.clock.now() + DAY_MS, 10)
+  const [due] = await listMessagesDue(ctx.storage.system, 'answer', ctx.clock.now() + DAY_MS, 1)
   if (due) await ctx.storage.system.write((tx) => leaseMessage(tx, due, ctx.clock.now()))
   await ctx.storage.system.write((tx) =>
     applyMessageReceipt(ctx, tx, sid, { providerId: 'carrier', messageId: '1', state: 'delivered' }),

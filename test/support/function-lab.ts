@@ -17,6 +17,10 @@ export interface FunctionLab {
   deploy(change: Partial<Deployed> & { sources?: Record<string, string> }): Promise<Deployed>
   /** `level message`, in the order of their coming. */
   logged: string[]
+  /** How many lines each of those stands for that tell of dropped ones. */
+  dropped: number[]
+  /** What the server's own log says. */
+  complaints: object[]
   wall: Wall
   /** Where children have their folders. */
   scratch: string
@@ -81,6 +85,9 @@ export async function functionLab(
   const folder = await mkdtemp(join(tmpdir(), 'fn-'))
   const dirs = new Map<string, string>()
   const logged: string[] = []
+  const dropped: number[] = []
+  const complaints: object[] = []
+  const complain = (fields: object) => void complaints.push(fields)
   let builds = 0
 
   async function makeBuild(functions: Record<string, string>): Promise<string> {
@@ -113,7 +120,6 @@ export async function functionLab(
     includeCredentials: false,
     deploymentSid: 'ZD1',
     buildSid: await makeBuild(sources),
-    runtime: 'node22',
     functions: versionsOf(sources),
     assets: new Map(Object.keys(assets).map((path) => [path, version(path, `ZH${path}`, 'private')])),
     dependencies: '[]',
@@ -129,10 +135,16 @@ export async function functionLab(
     clock,
     wall: found,
     egress: egress ?? NO_EGRESS,
+    log: { warn: complain, error: complain },
     bundles: {
       ensure: ({ buildSid }) => Promise.resolve({ dir: dirs.get(buildSid) ?? '', modules: modules ?? null }),
     },
-    logs: { add: ({ level, message }) => void logged.push(`${level} ${message}`) },
+    logs: {
+      add({ level, message, lines = 1 }) {
+        logged.push(`${level} ${message}`)
+        if (lines > 1) dropped.push(lines)
+      },
+    },
     scratch: join(folder, 'scratch'),
     memoryMb,
   })
@@ -141,6 +153,8 @@ export async function functionLab(
     pools,
     deployed: first,
     logged,
+    dropped,
+    complaints,
     wall: found,
     scratch: join(folder, 'scratch'),
     async deploy({ sources: functions, ...change }) {

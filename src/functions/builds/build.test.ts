@@ -11,11 +11,15 @@ import {
   settleBuild,
 } from '../../../test/support/functions.ts'
 import { type Form, type TestServer, testServer } from '../../../test/support/server.ts'
+import { newSid } from '../../storage/sid.ts'
+import { insertVersion } from '../versions/store.ts'
 
 const ALWAYS = [
   { name: 'twilio', version: '^5.0.0' },
   { name: '@twilio/runtime-handler', version: '2.1.0' },
 ]
+
+const HOUR_MS = 3_600_000
 
 describe('builds', () => {
   const clock = timerlessClock()
@@ -188,16 +192,53 @@ describe('builds', () => {
     assert.equal((await ask(form, own)).status, 201)
   })
 
-  test('a hundred of a service in an hour', async () => {
-    const own = await makeService(server)
-    const FunctionVersions = (await makeVersion(server, own, 'Functions', { path: '/a', content: HELLO })).sid
+  test('a hundred of an account in an hour, those that are gone among them', async () => {
+    const [own, other] = [await makeService(server), await makeService(server)]
+    const versionOf = async (of: string) =>
+      (await makeVersion(server, of, 'Functions', { path: '/a', content: HELLO })).sid
+    const FunctionVersions = await versionOf(own)
+    clock.pass(HOUR_MS - (clock.now() % HOUR_MS))
     for (let n = 0; n < 100; n++) assert.equal((await ask({ FunctionVersions }, own)).status, 201)
-    assert.match((await refusal({ FunctionVersions }, own))[1], /at most 100 builds of a service in an hour/)
-    clock.pass(3_600_000)
-    assert.equal((await ask({ FunctionVersions }, own)).status, 201)
     const { builds, meta } = (await server.get(`${own}/Builds?PageSize=1000`)).body
-    assert.deepEqual([builds.length, meta.page_size], [100, 100])
-    assert.ok(meta.next_page_url)
+    assert.deepEqual([builds.length, meta.page_size, meta.next_page_url], [100, 100, null])
+    assert.equal((await server.del(`${own}/Builds/${builds[0].sid}`)).status, 204)
+    const refused = await refusal({ FunctionVersions: await versionOf(other) }, other)
+    assert.match(refused[1], /at most 100 builds of an account in an hour/)
+    clock.pass(HOUR_MS)
+    for (let n = 0; n < 2; n++) assert.equal((await ask({ FunctionVersions }, own)).status, 201)
+    assert.ok((await server.get(`${own}/Builds?PageSize=1000`)).body.meta.next_page_url)
+  })
+
+  test('takes a thousand files in one request', async () => {
+    const own = await makeService(server)
+    const FunctionVersions = Array.from({ length: 50 }, () => newSid('ZN', 0, clock.now(), server.ctx.random))
+    const AssetVersions = Array.from({ length: 1_050 }, () => newSid('ZN', 0, clock.now(), server.ctx.random))
+    await server.ctx.storage.write(async (tx) => {
+      for (const [n, sid] of [...FunctionVersions, ...AssetVersions].entries())
+        await insertVersion(tx, {
+          sid,
+          accountSid: server.accountSid,
+          serviceSid: own.slice(-34),
+          resourceSid: `ZH${'0'.repeat(32)}`,
+          kind: n < 50 ? 'function' : 'asset',
+          path: `/${n}`,
+          visibility: n < 100 ? 'private' : 'public',
+          contentType: 'text/plain',
+          hash: '0'.repeat(64),
+          size: 1,
+          createdAtMs: clock.now(),
+        })
+    })
+    const packages = Array.from({ length: 198 }, (_, n) => ({
+      name: `@scope/package-${n}`,
+      version: '^1.2.3',
+    }))
+    const form = { FunctionVersions, AssetVersions, Dependencies: JSON.stringify(packages) }
+    const { status, body } = await ask(form, own)
+    assert.equal(status, 201, body.message)
+    assert.deepEqual([body.function_versions.length, body.asset_versions.length], [50, 1_050])
+    const tooMany = { ...form, AssetVersions: [...AssetVersions, ...AssetVersions] }
+    assert.equal((await refusal(tooMany, own))[1], 'Too many parameters')
   })
 
   test('one that runs is not deleted, one that ran is', async () => {

@@ -12,7 +12,7 @@ import { lockService } from '../services/store.ts'
 import { lockVersion } from '../versions/store.ts'
 import type { Version } from '../versions/version.ts'
 import { type Dependency, parseDependencies } from './dependencies.ts'
-import { countBuildsSince, deleteBuild, findBuild, insertBuild, insertBuildItem, lockBuild } from './store.ts'
+import { countAsked, deleteBuild, findBuild, insertBuild, insertBuildItem, lockBuild } from './store.ts'
 
 /** The versions of Node.js that a build may ask for. All run on the server's own. */
 export const RUNTIMES = ['node18', 'node20', 'node22', 'node24', 'node26'] as const
@@ -67,7 +67,7 @@ export async function createBuild(
   await ctx.storage.write(async (tx) => {
     if (!(await lockService(tx, ctx.storage.forUpdate, accountSid, service.sid)))
       throw fail.notFound(`/Services/${service.sid}`)
-    checkLimit('buildsAnHour', (await countBuildsSince(tx, accountSid, service.sid, now - HOUR_MS)) + 1)
+    checkLimit('buildsAnHour', await countAsked(tx, accountSid, Math.floor(now / HOUR_MS)))
     const versions = await takeVersions(ctx, tx, service, input)
     await insertBuild(tx, build)
     for (const { sid } of versions) await insertBuildItem(tx, build, sid)
@@ -75,7 +75,7 @@ export async function createBuild(
     const data = { service_sid: service.sid, versions: versions.length, dependencies, runtime }
     await audit(ctx, tx, caller, changeOf('created', build.sid, data))
   })
-  ctx.functions.builds.wake(build.sid)
+  ctx.functions.builds.wake()
   return build
 }
 

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts'
 import { readContent } from '../contents.ts'
 import type { DeployedVersion } from '../deployed.ts'
 import { isDeployed } from '../environments/store.ts'
+import { exists } from '../exists.ts'
 import type { Dependency } from './dependencies.ts'
 import { checkRoom } from './disk-room.ts'
 import { BuildFailure } from './failure.ts'
@@ -154,12 +155,3 @@ async function makeFolder(path: string): Promise<void> {
   await mkdir(path)
   await chmod(path, 0o755)
 }
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )

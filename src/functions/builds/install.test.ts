@@ -90,6 +90,21 @@ describe('packages', () => {
     assert.deepEqual(left(), [])
   })
 
+  test('that the registry does not have are named, without advice that builds cannot follow', async () => {
+    const said = [
+      'code E404',
+      '404 Not Found - GET https://registry.test/pure',
+      "404  'pure@9' is not in this registry.",
+      '404',
+      '404 Note that you can also install from a',
+      '404 tarball, folder, http url, or git folder.',
+    ].map((line) => `npm error ${line}`)
+    const modules = await installWith(`console.error(${JSON.stringify(said.join('\n'))}); process.exit(1)`)
+    await assert.rejects(modules.resolve(need('9'), soon()), {
+      message: "npm: Not Found - GET https://registry.test/pure; 'pure@9' is not in this registry.",
+    })
+  })
+
   test('that take too long are given up', async () => {
     const clock = fakeClock()
     const modules = await installWith(

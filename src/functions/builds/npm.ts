@@ -160,5 +160,8 @@ function explain(complaint: string): string {
     .split('\n')
     .map((line) => line.replace(/^npm (?:error|ERR!)\s*(?:\d{3}\b)?/, '').trim())
     .filter((line) => line !== '' && !/^(code|errno|A complete log|npm warn)\b/i.test(line))
-  return `npm: ${lines.slice(0, 3).join('; ').slice(0, 500) || 'it failed without a word'}`
+  // What might be installed instead, which no build may.
+  const advice = lines.findIndex((line) => line.startsWith('Note that'))
+  const told = advice < 0 ? lines : lines.slice(0, advice)
+  return `npm: ${told.slice(0, 3).join('; ').slice(0, 500) || 'it failed without a word'}`
 }

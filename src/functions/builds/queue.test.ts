@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { addAccount } from '../../../test/support/account.ts'
 import { type FakeClock, fakeClock } from '../../../test/support/clock.ts'
 import { type TestServer, testServer } from '../../../test/support/server.ts'
 import { Secret } from '../../secret.ts'
@@ -11,7 +12,7 @@ import type { Build } from './build.ts'
 import { openBundles } from './bundle.ts'
 import { openModules } from './install.ts'
 import { BuildQueue } from './queue.ts'
-import { deleteBuild, findBuild, findDueBuild, findRunnable, insertBuild, leaseBuild } from './store.ts'
+import { deleteBuild, findBuild, findRunnable, insertBuild, leaseBuild } from './store.ts'
 
 const SERVICE_SID = `ZS${'0'.repeat(32)}`
 const RUNTIME = [{ name: '@twilio/runtime-handler', version: '2.1.0' }]
@@ -49,11 +50,11 @@ describe('the queue of builds', () => {
     fs.mkdirSync('node_modules/pure', { recursive: true })
     fs.writeFileSync('package-lock.json', ${JSON.stringify(LOCK)})`
 
-  async function ask(dependencies = RUNTIME): Promise<string> {
+  async function ask(dependencies = RUNTIME, accountSid = server.accountSid): Promise<string> {
     const now = clock.now()
     const build: Build = {
       sid: newSid('ZB', 0, now, server.ctx.random),
-      accountSid: server.accountSid,
+      accountSid,
       serviceSid: SERVICE_SID,
       status: 'building',
       reason: null,
@@ -72,15 +73,22 @@ describe('the queue of builds', () => {
     return [build?.status, build?.reason, runnable?.lock]
   }
 
+  /** When it may be taken; null once it is made. */
+  async function dueAtMs(sid: string): Promise<number | null | undefined> {
+    const { read } = server.ctx.storage.system
+    return (await read.get<{ due_at: number | null }>`select due_at from fn_build where sid = ${sid}`)?.due_at
+  }
+  const isTaken = async (sid: string) => ((await dueAtMs(sid)) ?? 0) > clock.now()
+
   test('makes a build when it is told, installed and laid out', async () => {
     const { queue, scratch } = await openQueue('one', NPM)
     const sid = await ask(PURE)
-    queue.wake(sid)
+    queue.wake()
     await queue.drained()
     assert.deepEqual(await show(sid), ['completed', null, LOCK])
     const dir = join(scratch, 'bundles', `${server.accountSid}.${sid}`)
     assert.ok(existsSync(join(dir, 'node_modules/pure')))
-    assert.equal(await findDueBuild(server.ctx.storage.system.read, sid), undefined)
+    assert.equal(await dueAtMs(sid), null)
   })
 
   test('finds what nobody told of, and what is told twice it makes once', async () => {
@@ -88,8 +96,8 @@ describe('the queue of builds', () => {
     queue.start()
     const sid = await ask(PURE)
     await clock.advance('1s')
-    queue.wake(sid)
-    queue.wake(sid)
+    queue.wake()
+    queue.wake()
     await queue.drained()
     assert.deepEqual(await show(sid), ['completed', null, LOCK])
     assert.ok(readdirSync(join(scratch, 'bundles')).length === 1)
@@ -99,8 +107,7 @@ describe('the queue of builds', () => {
   test('says why one cannot be made', async () => {
     const { queue } = await openQueue('one', `console.error('npm error no such package'); process.exit(1)`)
     const [missing, foreign] = [await ask(PURE), await ask([{ name: 'x', version: 'git+ssh://host/x' }])]
-    queue.wake(missing)
-    queue.wake(foreign)
+    queue.wake()
     await queue.drained()
     assert.deepEqual(await show(missing), ['failed', 'npm: no such package', null])
     const reason = 'x: "git+ssh://host/x" is not a range of versions, as in ^1.2.0, or a tag'
@@ -110,7 +117,7 @@ describe('the queue of builds', () => {
   test('makes none where Functions are refused', async () => {
     const { queue } = await openQueue('one', NPM, 'Functions do not run here')
     const sid = await ask()
-    queue.wake(sid)
+    queue.wake()
     await queue.drained()
     assert.deepEqual(await show(sid), ['failed', 'Functions do not run here', null])
   })
@@ -120,15 +127,51 @@ describe('the queue of builds', () => {
       'one',
       `fs.writeFileSync('running', ''); setInterval(() => {}, 1000)`,
     )
-    const [sid, late] = [await ask(PURE), await ask()]
-    queue.wake(sid)
+    const sid = await ask(PURE)
+    queue.wake()
     while (!existsSync(join(scratch, 'npm/running'))) await new Promise((resolve) => setImmediate(resolve))
     await clock.advance('4m')
     await queue.drained()
     assert.deepEqual(await show(sid), ['failed', 'Installing the dependencies took too long', null])
-    queue.wake(late)
+  })
+
+  test('counts four minutes from when a node first took it, however long it waited', async () => {
+    const { queue } = await openQueue('one')
+    const { storage } = server.ctx
+    const [waited, begun] = [await ask(), await ask()]
+    const [nowMs, due] = [clock.now(), await dueAtMs(begun)]
+    await storage.system.write((tx) => leaseBuild(tx, begun, due ?? 0, { nowMs, untilMs: nowMs + 20_000 }))
+    await clock.advance('4m')
+    queue.wake()
     await queue.drained()
-    assert.deepEqual(await show(late), ['failed', 'It was not made within four minutes', null])
+    assert.deepEqual(await show(waited), ['completed', null, null])
+    assert.deepEqual(await show(begun), ['failed', 'It was not made within four minutes', null])
+  })
+
+  test('one account holds up no other, whoever is making its builds', async () => {
+    const wait = `fs.writeFileSync('running-' + process.hrtime.bigint(), '')
+      setInterval(() => fs.existsSync('go') && process.exit(1), 10)`
+    const { queue, scratch } = await openQueue('one', wait)
+    const { storage } = server.ctx
+    const packages = () => [{ name: `pure-${newSid('ZB', 0, 0, server.ctx.random)}`, version: '1' }]
+    const mine: string[] = []
+    for (let n = 0; n < 6; n++) mine.push(await ask(packages()))
+    // By another node.
+    const [nowMs, due] = [clock.now(), await dueAtMs(mine[0] ?? '')]
+    await storage.system.write((tx) =>
+      leaseBuild(tx, mine[0] ?? '', due ?? 0, { nowMs, untilMs: nowMs + 20_000 }),
+    )
+    await clock.advance('1s')
+    const theirs: string[] = []
+    for (let n = 0; n < 2; n++) theirs.push(await ask(packages(), (await addAccount(server.ctx)).sid))
+    queue.wake()
+    const home = join(scratch, 'npm')
+    const running = () => readdirSync(home).filter((name) => name.startsWith('running-')).length
+    while (running() < 2) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(await Promise.all(theirs.map(isTaken)), [true, true])
+    assert.deepEqual(await Promise.all(mine.map(isTaken)), [true, false, false, false, false, false])
+    writeFileSync(join(home, 'go'), '')
+    await queue.close()
   })
 
   test('has two under way at most, and the others in their turn', async () => {
@@ -137,13 +180,13 @@ describe('the queue of builds', () => {
     const { queue, scratch } = await openQueue('one', wait)
     const sids = await Promise.all([1, 2, 3].map((n) => ask([{ name: `pure-${n}`, version: '1' }])))
     queue.start()
-    for (const sid of sids) queue.wake(sid)
+    queue.wake()
     const home = join(scratch, 'npm')
     const running = () => readdirSync(home).filter((name) => name.startsWith('running-')).length
     while (running() < 2) await new Promise((resolve) => setImmediate(resolve))
     await clock.advance('10s')
-    const leased = await Promise.all(sids.map((sid) => findDueBuild(server.ctx.storage.system.read, sid)))
-    assert.equal(leased.filter((due) => (due?.dueAtMs ?? 0) > clock.now()).length, 2)
+    const taken = await Promise.all(sids.map(isTaken))
+    assert.equal(taken.filter(Boolean).length, 2)
     writeFileSync(join(home, 'go'), '')
     while ((await Promise.all(sids.map(show))).some(([status]) => status === 'building')) {
       await clock.advance('1s')
@@ -158,8 +201,8 @@ describe('the queue of builds', () => {
     const { storage } = server.ctx
     const { queue } = await openQueue('other')
     if (storage.engine === 'postgres') queue.start()
-    const due = await findDueBuild(storage.system.read, sid)
-    await storage.system.write((tx) => leaseBuild(tx, sid, due?.dueAtMs ?? 0, clock.now() + 20_000))
+    const [nowMs, due] = [clock.now(), await dueAtMs(sid)]
+    await storage.system.write((tx) => leaseBuild(tx, sid, due ?? 0, { nowMs, untilMs: nowMs + 20_000 }))
     await clock.advance('2s')
     await queue.drained()
     assert.deepEqual(await show(sid), ['building', null, null])
@@ -179,12 +222,9 @@ describe('the queue of builds', () => {
       `fs.writeFileSync('running', ''); setInterval(() => {}, 1000)`,
     )
     const sid = await ask(PURE)
-    queue.wake(sid)
+    queue.wake()
     while (!existsSync(join(scratch, 'npm/running'))) await new Promise((resolve) => setImmediate(resolve))
-    const leaseMs = async () => {
-      const due = await findDueBuild(server.ctx.storage.system.read, sid)
-      return (due?.dueAtMs ?? 0) - clock.now()
-    }
+    const leaseMs = async () => ((await dueAtMs(sid)) ?? 0) - clock.now()
     for (let n = 0; n < 12; n++) {
       await clock.advance('5s')
       assert.ok((await leaseMs()) > 0, `after ${n} turns`)
@@ -201,7 +241,7 @@ describe('the queue of builds', () => {
       `fs.writeFileSync('running', ''); setInterval(() => {}, 1000)`,
     )
     const sid = await ask(PURE)
-    queue.wake(sid)
+    queue.wake()
     while (!existsSync(join(scratch, 'npm/running'))) await new Promise((resolve) => setImmediate(resolve))
     await queue.close()
     assert.deepEqual(await show(sid), ['building', null, null])
@@ -217,7 +257,7 @@ describe('the queue of builds', () => {
   test('forgets one that was deleted meanwhile', async () => {
     const { queue } = await openQueue('one', NPM)
     const sid = await ask(PURE)
-    queue.wake(sid)
+    queue.wake()
     await server.ctx.storage.write((tx) => deleteBuild(tx, server.accountSid, sid))
     await queue.drained()
     assert.deepEqual(await show(sid), [undefined, undefined, undefined])

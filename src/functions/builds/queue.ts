@@ -6,7 +6,7 @@ import type { KeptBundles } from './bundle.ts'
 import type { Dependency } from './dependencies.ts'
 import { BuildFailure } from './failure.ts'
 import type { Modules } from './install.ts'
-import { type DueBuild, findDueBuild, freeBuilds, leaseBuild, listDueBuilds, settleBuild } from './store.ts'
+import { type DueBuild, freeBuilds, leaseBuild, listDueBuilds, settleBuild } from './store.ts'
 
 const MAX_AT_ONCE = 2
 /** Renewed while it is being made: soon after its node died another takes it. */
@@ -14,7 +14,7 @@ const LEASE_MS = 20_000
 const RENEW_MS = 5_000
 const SWEEP_MS = 1_000
 const PRUNE_MS = 3_600_000
-/** From its creation. The official tools wait five minutes. */
+/** From when it is first taken. The official tools wait five minutes. */
 const LIFE_MS = 240_000
 
 /** What makes builds, and what it may not do. */
@@ -56,12 +56,9 @@ export class BuildQueue {
     this.#scheduleSweep()
   }
 
-  /** To be called after the commit of the unit that queued it. */
-  wake(buildSid: string): void {
-    this.#follow(async () => {
-      const build = await findDueBuild(this.#ctx.storage.system.read, buildSid)
-      if (build) await this.#take(build)
-    })
+  /** Looks at once. To be called after the commit of the unit that queued one. */
+  wake(): void {
+    this.#follow(() => this.#sweep())
   }
 
   /** Takes no more, and leaves to others what is under way. Resolves when nothing is. */
@@ -104,10 +101,13 @@ export class BuildQueue {
   async #take(build: DueBuild): Promise<void> {
     const { storage, clock, log } = this.#ctx
     if (this.#closed || this.#underWay.size >= MAX_AT_ONCE || this.#underWay.has(build.sid)) return
-    const lease = { untilMs: clock.now() + LEASE_MS }
-    const taken = await storage.system.write((tx) => leaseBuild(tx, build.sid, build.dueAtMs, lease.untilMs))
+    const nowMs = clock.now()
+    const lease = { untilMs: nowMs + LEASE_MS }
+    const taken = await storage.system.write((tx) =>
+      leaseBuild(tx, build.sid, build.dueAtMs, { nowMs, ...lease }),
+    )
     if (taken === 0) return
-    const made = this.#make(build, lease)
+    const made = this.#make(build, lease, (build.begunAtMs ?? nowMs) + LIFE_MS)
       .catch((error: unknown) => {
         if (!this.#closed)
           log.error({ build_sid: build.sid, err: error }, 'build not made; it will be tried again')
@@ -116,12 +116,12 @@ export class BuildQueue {
     this.#underWay.set(build.sid, made)
   }
 
-  async #make(build: DueBuild, lease: { untilMs: number }): Promise<void> {
+  async #make(build: DueBuild, lease: { untilMs: number }, deadlineMs: number): Promise<void> {
     const { storage, clock, log } = this.#ctx
     const stop = this.#keep(build, lease)
     const startedAtMs = clock.now()
     try {
-      const result = await this.#tryMake(build).catch((error: unknown) => {
+      const result = await this.#tryMake(build, deadlineMs).catch((error: unknown) => {
         if (error instanceof BuildFailure)
           return { status: 'failed' as const, reason: error.message, lock: null }
         throw error
@@ -147,10 +147,9 @@ export class BuildQueue {
   }
 
   /** Resolves to what becomes of it. Throws BuildFailure. */
-  async #tryMake(build: DueBuild) {
+  async #tryMake(build: DueBuild, deadlineMs: number) {
     const { refusal, modules, bundles } = this.#workshop
     if (refusal !== undefined) throw new BuildFailure(refusal)
-    const deadlineMs = build.createdAtMs + LIFE_MS
     if (this.#ctx.clock.now() >= deadlineMs) throw new BuildFailure('It was not made within four minutes')
     const { sid: buildSid, accountSid, dependencies } = build
     const lock = await modules.resolve(JSON.parse(dependencies) as Dependency[], deadlineMs)
@@ -167,9 +166,10 @@ export class BuildQueue {
     let cancel = () => {}
     let isOver = false
     const renew = async () => {
-      const untilMs = clock.now() + LEASE_MS
-      if ((await storage.system.write((tx) => leaseBuild(tx, sid, lease.untilMs, untilMs))) === 1)
-        lease.untilMs = untilMs
+      const nowMs = clock.now()
+      const next = { nowMs, untilMs: nowMs + LEASE_MS }
+      const kept = await storage.system.write((tx) => leaseBuild(tx, sid, lease.untilMs, next))
+      if (kept === 1) lease.untilMs = next.untilMs
     }
     const schedule = () => {
       cancel = clock.after(RENEW_MS, () => {

@@ -13,6 +13,8 @@ const ALL = `${PATH}/:Service/Builds` as const
 const ONE = `${ALL}/:Sid` as const
 /** Each comes with all of its versions. */
 const MAX_PAGE_SIZE = 100
+/** All that a build may hold is named in one request. */
+const LARGE_FORM = { maxParameters: 1_200, maxBytes: 128 * 1024 }
 const may = (action: string) => ({ permission: `/twilio/serverless/builds/${action}` })
 
 const show = async ({ storage }: Context, build: Build, urls: Urls) =>
@@ -24,6 +26,7 @@ export const buildOperations = [
     path: ALL,
     ...may('create'),
     input: CreateBody,
+    largeForm: LARGE_FORM,
     status: 201,
     reply: BuildWire,
     handle: async (ctx, { caller, params, input, urls }) => {

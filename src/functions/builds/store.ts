@@ -66,15 +66,14 @@ export async function listBuilds(
   return rows.map(toBuild)
 }
 
-export async function countBuildsSince(
-  read: Read,
-  accountSid: string,
-  serviceSid: string,
-  sinceMs: number,
-): Promise<number> {
-  const row = await read.get<{ count: number }>`select count(*) as count from fn_build
-    where service_sid = ${serviceSid} and account_sid = ${accountSid} and created_at > ${sinceMs}`
-  return row?.count ?? 0
+/** Counts one more that an account asks for. Resolves to how many it has asked for in this hour, this one included. */
+export async function countAsked(tx: Tx, accountSid: string, hour: number): Promise<number> {
+  const row = await tx.get<{ asked: number }>`
+    insert into fn_build_hour (account_sid, hour, asked) values (${accountSid}, ${hour}, 1)
+    on conflict (account_sid) do update set hour = excluded.hour,
+      asked = case when fn_build_hour.hour = excluded.hour then fn_build_hour.asked + 1 else 1 end
+    returning asked`
+  return row?.asked ?? 0
 }
 
 /** Due at once. */
@@ -100,8 +99,8 @@ export const listOfService = ({ read }: Access, serviceSid: string, limit: numbe
 
 /** What it takes to run a build. */
 export const findRunnable = (read: Read, accountSid: string, sid: string) =>
-  read.get<{ runtime: string; dependencies: string; lock: string | null }>`
-    select runtime, dependencies, lock from fn_build where sid = ${sid} and account_sid = ${accountSid}`
+  read.get<{ dependencies: string; lock: string | null }>`
+    select dependencies, lock from fn_build where sid = ${sid} and account_sid = ${accountSid}`
 
 // What the queue does is not done for one tenant.
 
@@ -111,7 +110,8 @@ export interface DueBuild {
   accountSid: string
   /** As JSON text: `[{name,version}]`. */
   dependencies: string
-  createdAtMs: number
+  /** When it was first taken; null where it never was. */
+  begunAtMs: number | null
   dueAtMs: number
 }
 
@@ -119,7 +119,7 @@ interface DueRow {
   sid: string
   account_sid: string
   dependencies: string
-  created_at: number
+  begun_at: number | null
   due_at: number
 }
 
@@ -127,26 +127,30 @@ const toDueBuild = (row: DueRow): DueBuild => ({
   sid: row.sid,
   accountSid: row.account_sid,
   dependencies: row.dependencies,
-  createdAtMs: row.created_at,
+  begunAtMs: row.begun_at,
   dueAtMs: row.due_at,
 })
 
-/** Those whose time has come, oldest first. */
+/** Those whose time has come: each account's in turn, after those of it that are being made. */
 export async function listDueBuilds(read: Read, nowMs: number, limit: number): Promise<DueBuild[]> {
-  const rows = await read.all<DueRow>`select sid, account_sid, dependencies, created_at, due_at from fn_build
-    where due_at <= ${nowMs} and due_at is not null order by due_at, sid limit ${limit}`
+  const rows = await read.all<DueRow>`
+    select sid, account_sid, dependencies, begun_at, due_at from (
+      select *, row_number() over (partition by account_sid
+          order by case when due_at > ${nowMs} then 0 else 1 end, due_at, sid) as turn
+      from fn_build where due_at > 0 and due_at is not null
+    ) as queued where due_at <= ${nowMs} order by turn, due_at, sid limit ${limit}`
   return rows.map(toDueBuild)
 }
 
-export async function findDueBuild(read: Read, sid: string): Promise<DueBuild | undefined> {
-  const row = await read.get<DueRow>`select sid, account_sid, dependencies, created_at, due_at from fn_build
-    where sid = ${sid} and coalesce(due_at, 0) > 0`
-  return row && toDueBuild(row)
-}
-
 /** Takes a build until `untilMs`, or keeps it so long, unless another node has it. Changes one row or none. */
-export const leaseBuild = (tx: Tx, sid: string, dueAtMs: number, untilMs: number) =>
-  tx.run`update fn_build set due_at = ${untilMs} where sid = ${sid} and coalesce(due_at, 0) = ${dueAtMs}`
+export const leaseBuild = (
+  tx: Tx,
+  sid: string,
+  dueAtMs: number,
+  { nowMs, untilMs }: { nowMs: number; untilMs: number },
+) =>
+  tx.run`update fn_build set due_at = ${untilMs}, begun_at = coalesce(begun_at, ${nowMs})
+    where sid = ${sid} and coalesce(due_at, 0) = ${dueAtMs}`
 
 /** What became of it. Only while the lease is held. */
 export const settleBuild = (

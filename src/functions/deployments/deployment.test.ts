@@ -170,7 +170,6 @@ describe('environments and deployments', () => {
       size: 3,
     })
     assert.equal(deployed?.functions.get('/page.html')?.versionSid, called.sid)
-    assert.equal(deployed?.runtime, 'node24')
     assert.equal(JSON.parse(deployed?.dependencies ?? '').length, 2)
   })
 

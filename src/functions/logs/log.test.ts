@@ -94,6 +94,16 @@ describe('logs', () => {
     assert.equal((await messages())[0], 'afterwards')
   })
 
+  test('a line about others that were dropped counts for as many, where it is dropped itself', async () => {
+    for (let n = 0; n < 1_000; n++) say(`line ${n}`)
+    const { logs } = server.ctx.functions
+    const message = '108 more lines of this invocation were dropped'
+    logs.add({ deployed, functionSid: ONE, requestSid: REQUEST, level: 'warn', message, lines: 108 })
+    say('one more')
+    await flush()
+    assert.equal((await messages())[0], '109 more lines were dropped')
+  })
+
   test('long lines are cut, and do not fill the memory', async () => {
     for (let n = 0; n < 100; n++) say('x'.repeat(100_000))
     await flush()

@@ -31,6 +31,8 @@ export interface FunctionLogs {
     requestSid: string
     level: LogLine['level']
     message: string
+    /** How many it stands for, where it tells of lines that were dropped already; else it is one. */
+    lines?: number
   }): void
   flush(): Promise<void>
 }
@@ -122,7 +124,7 @@ export function keepFunctionLogs({
         own.lines.push(line)
         own.characters += line.message.length
       } else {
-        own.dropped++
+        own.dropped += said.lines ?? 1
         own.last = said
       }
     },

@@ -1,11 +1,10 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Outcome } from './pools.ts'
-import type { AnswerHead } from './protocol.ts'
+import { type AnswerHead, HEADERS_TOO_LONG, MAX_HEADER_BYTES } from './protocol.ts'
 
 /** Of the body; the request's limit, too. */
 export const MAX_ANSWER_BYTES = 6 * 1024 * 1024
 const MAX_HEADERS = 90
-const MAX_HEADER_BYTES = 15 * 1024
 const DAY_SECONDS = 86_400
 
 /** They belong to a connection, or to what stands between: reference §D2. Neither come in nor go out. */
@@ -24,7 +23,7 @@ const DROPPED = new Set([
 ])
 const DROPPED_PREFIXES = ['x-forwarded-', 'x-accel-', 'x-amz', 'i-twilio-', 'i-t-', 'ot-']
 /** The server sets these itself. */
-const OWN = new Set(['content-length', 'keep-alive', 'date'])
+const OWN = new Set(['content-length', 'keep-alive', 'date', 'x-shenanigans'])
 
 /** The headers of a request that a function may see. */
 export function headersForEvent(headers: Readonly<Record<string, string | string[]>>) {
@@ -60,8 +59,7 @@ export function judge(
     if (sent === undefined) return refuse(400, 'Cookies max-age cannot be greater than a day')
     headers.push([name, sent])
   }
-  if (headers.length > MAX_HEADERS || headerBytes > MAX_HEADER_BYTES)
-    return refuse(431, 'Response headers or cookies too long')
+  if (headers.length > MAX_HEADERS || headerBytes > MAX_HEADER_BYTES) return refuse(431, HEADERS_TOO_LONG)
   return { outcome: 'answered', status, headers, body }
 }
 

@@ -71,11 +71,15 @@ const SOURCES = {
     'response.setCookie("a", "1", ["Expires=Fri, 01 Jan 2100 00:00:00 GMT", "Max-Age=86400"])',
   ),
   '/own-headers': response(
-    'response.setHeaders({ Connection: "close", "Content-Length": 1, "X-Forwarded-For": "1.1.1.1", "Transfer-Encoding": "chunked", "X-Mine": 7 })',
+    'response.setHeaders({ Connection: "close", "Content-Length": 1, "X-Forwarded-For": "1.1.1.1", "Transfer-Encoding": "chunked", "X-Shenanigans": "some", "X-Mine": 7 })',
   ),
   '/many-headers': response('for (let i = 0; i < 91; i++) response.appendHeader("X-" + i, "1")'),
   '/split-header': response('response.appendHeader("X-A", "1\\r\\nX-B: 2")'),
   '/bad-status': response('response.setStatusCode(99)'),
+  '/log-error': `exports.handler = (c, e, callback) => {
+    console.error(Object.assign(new Error('told'), { status: 404 }))
+    callback(null, 'said')
+  }`,
   '/log': `exports.handler = (c, e, callback) => {
     console.log('%s is %d', 'it', 1, { a: 1 }); console.warn('careful'); console.error(new Error('bad').message)
     console.debug('d'); console.info('i'); console.table([{ x: 1 }])
@@ -334,6 +338,14 @@ test('console goes to the log, by level; so does what is written past it', async
     'info i',
   ])
   assert.match(lines[5] ?? '', /^info ┌/)
+})
+
+test('an error on the console shows its own place, and nothing of the machine', async () => {
+  lab.logged.length = 0
+  await lab.call('/log-error')
+  assert.deepEqual(lab.logged, [
+    'error Error: told\n    at exports.handler (/functions/log-error.js:2:33) {\n  status: 404\n}',
+  ])
 })
 
 test('Runtime tells of functions and of private assets, which are modules and texts', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fakeClock } from '../../../test/support/clock.ts'
 import { type FunctionLab, functionLab, NO_WALL } from '../../../test/support/function-lab.ts'
+import { BuildFailure } from '../builds/failure.ts'
 import type { Deployed } from '../deployed.ts'
 import { MAX_LINE_BYTES, MAX_LOG_BYTES } from './runner.ts'
 
@@ -44,8 +45,21 @@ const SOURCES = {
   '/chatter':
     run(`const { writeSync } = require('node:fs'); const frame = Buffer.from([7, 0, 0, 0, 4, 2, 0, 0, 0, 123, 125])
     for (;;) try { writeSync(3, frame) } catch {}`),
+  '/kind': run(
+    `require('node:fs').writeSync(3, Buffer.from([7, 0, 0, 0, 77, 2, 0, 0, 0, 123, 125])); ${BEGUN}`,
+  ),
+  '/again':
+    run(`const head = Buffer.from('{"status":200,"headers":[]}'), frame = Buffer.alloc(9 + head.length)
+    frame.writeUInt32LE(frame.length - 4); frame[4] = 5; frame.writeUInt32LE(head.length, 5); frame.set(head, 9)
+    callback(null, 'once'); setTimeout(() => require('node:fs').writeSync(3, frame), 1)`),
+  '/feign': run('require("node:fs").writeSync(4, Buffer.from([77])); process.exit(1)'),
+  '/deep':
+    run(`const fs = require('node:fs'), { join } = require('node:path'), home = require('node:os').tmpdir()
+    const steps = Array(18).fill('x'.repeat(200)).join('/')
+    for (const half of ['a', 'b']) fs.mkdirSync(join(home, half, steps), { recursive: true })
+    fs.renameSync(join(home, 'b'), join(home, 'a', steps, 'b')); callback(null, 'made')`),
   '/close': run(`${BEGUN} require("node:fs").closeSync(3)`),
-  '/hold': run('globalThis.held = Buffer.alloc(150 << 20, 1); console.log("held")'),
+  '/hold': run('globalThis.held = Buffer.alloc(100 << 20, 1); console.log("held")'),
   '/fill': run(`const fs = require('node:fs'), { join } = require('node:path')
     const file = fs.openSync(join(require('node:os').tmpdir(), 'file'), 'w'), megabyte = Buffer.alloc(1 << 20)
     let megabytes = 0
@@ -71,7 +85,8 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
 const saidBy = (lab: FunctionLab, line: string) => () => lab.logged.includes(line)
 
 /** Every child has a folder of its own while it lives. */
-const noneLeft = (lab: FunctionLab) => async () => (await readdir(join(lab.scratch, 'tmp'))).length === 0
+const places = async (lab: FunctionLab) => (await readdir(join(lab.scratch, 'tmp'))).length
+const noneLeft = (lab: FunctionLab) => async () => (await places(lab)) === 0
 
 describe('in real time', () => {
   let lab: FunctionLab
@@ -100,6 +115,7 @@ describe('in real time', () => {
       const { outcome, reason: told } = await lab.call(path)
       assert.equal(outcome, 'crashed')
       assert.match(told ?? '', reason)
+      assert.equal(lab.logged.at(-1), `error runtime application exited: ${told}`)
       await assertUnharmed()
     })
   }
@@ -122,9 +138,12 @@ describe('in real time', () => {
     })
   }
 
-  for (const path of ['/large', '/huge', '/frame', '/noise', '/chatter']) {
+  for (const path of ['/large', '/huge', '/frame', '/noise', '/chatter', '/kind']) {
     test(`${path} is no answer`, async () => {
-      assert.equal((await lab.call(path)).outcome, 'broken')
+      const { outcome, reason } = await lab.call(path)
+      assert.equal(outcome, 'broken')
+      const message = `error runtime application answered what cannot be sent: ${reason}`
+      assert.equal(lab.logged.at(-1), message)
       await assertUnharmed()
     })
   }
@@ -164,6 +183,7 @@ describe('in real time', () => {
     assert.equal(lab.logged.length, kept + 1)
     assert.equal(lab.logged[0], `info ${'x'.repeat(4096)}`)
     assert.equal(lab.logged.at(-1), `warn ${200_000 - kept} more lines of this invocation were dropped`)
+    assert.deepEqual(lab.dropped, [200_000 - kept])
     await assertUnharmed()
   })
 
@@ -181,6 +201,14 @@ describe('in real time', () => {
     await own.close()
     await assertUnharmed()
   })
+})
+
+test('a child that answers again, unasked, is ended', async () => {
+  const lab = await functionLab(SOURCES)
+  assert.equal((await lab.call('/again')).text, 'once')
+  await until(noneLeft(lab))
+  assert.equal((await lab.call('/counter')).text, '1')
+  await lab.close()
 })
 
 describe('in time that is told', () => {
@@ -207,7 +235,11 @@ describe('in time that is told', () => {
     await until(saidBy(lab, 'info looping'))
     const call = lab.call('/counter')
     await clock.advance('1s')
+    await clock.advance('100ms')
     assert.equal((await call).text, '1')
+    // And that one is watched as any.
+    await clock.advance('301s')
+    await until(noneLeft(lab))
     await lab.close()
   })
 
@@ -248,9 +280,41 @@ describe('in time that is told', () => {
     await lab.close()
   })
 
-  test('of children that grow beyond the memory of all the largest ends', async () => {
+  test('children that are being started take of the memory as well', async () => {
     const clock = fakeClock()
     const lab = await functionLab(SOURCES, { clock, memoryMb: 200 })
+    for (let i = 0; i < 12; i++) {
+      const deployed = await lab.deploy({ environmentSid: `ZE${i}` })
+      void lab.call('/silence', { deployed })
+    }
+    await until(() => lab.logged.length >= 4)
+    assert.equal(await places(lab), 4)
+    await lab.close()
+  })
+
+  test('of the memory that others wait for an account has half', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 130 })
+    const [second, other] = [
+      await lab.deploy({ environmentSid: 'ZE2' }),
+      await lab.deploy({ environmentSid: 'ZE3', accountSid: `AC${'2'.repeat(32)}` }),
+    ]
+    void lab.call('/silence', { deployed: second })
+    const first = lab.call('/slow')
+    const next = lab.call('/silence')
+    await until(() => lab.logged.length === 2)
+    const call = lab.call('/counter', { deployed: other })
+    assert.equal((await first).text, 'done')
+    await clock.advance('100ms')
+    assert.equal((await call).text, '1')
+    await clock.advance('2s')
+    assert.equal((await next).outcome, 'busy')
+    await lab.close()
+  })
+
+  test('of children that grow beyond the memory of all the largest ends', async () => {
+    const clock = fakeClock()
+    const lab = await functionLab(SOURCES, { clock, memoryMb: 150 })
     const deployed = await lab.deploy({ environmentSid: 'ZE2' })
     const [small, large] = [lab.call('/silence', { deployed }), lab.call('/hold')]
     await until(saidBy(lab, 'info begun'))
@@ -301,18 +365,69 @@ test('who crashes again and again waits longer and longer for the next start', a
   const clock = fakeClock()
   const lab = await functionLab(SOURCES, { clock })
   assert.equal((await lab.call('/exit')).outcome, 'crashed')
-  const homes = async () => (await readdir(join(lab.scratch, 'tmp'))).length
   await until(noneLeft(lab))
   const call = lab.call('/exit')
-  assert.equal(await homes(), 0)
+  assert.equal(await places(lab), 0)
   await clock.advance('50ms')
   assert.equal((await call).outcome, 'crashed')
   await until(noneLeft(lab))
   const another = lab.call('/counter')
   await clock.advance('50ms')
-  assert.equal(await homes(), 0)
+  assert.equal(await places(lab), 0)
   await clock.advance('50ms')
   assert.equal((await another).text, '1')
+  await lab.close()
+})
+
+test('so does who crashes and says that it did not even begin', async () => {
+  const clock = fakeClock()
+  const lab = await functionLab(SOURCES, { clock })
+  const call = lab.call('/feign')
+  await until(async () => (await places(lab)) === 1)
+  await until(noneLeft(lab))
+  // It would have been started again by now.
+  await clock.advance('10ms')
+  assert.equal(await places(lab), 0)
+  await lab.close()
+  assert.equal((await call).outcome, 'busy')
+})
+
+test('what could not be started leaves nothing, is told to both, and is tried again after five seconds', async () => {
+  const clock = fakeClock()
+  let tries = 0
+  const listen = () => {
+    tries++
+    return Promise.reject(new Error('no descriptor is left'))
+  }
+  const lab = await functionLab(SOURCES, { clock, egress: { rootPem: '', listen } })
+  for (let i = 0; i < 3; i++) {
+    const { outcome, reason } = await lab.call('/counter')
+    assert.deepEqual([outcome, reason], ['crashed', 'no descriptor is left'])
+  }
+  assert.equal(tries, 1)
+  assert.deepEqual(lab.logged, Array(3).fill('error runtime application could not be started'))
+  assert.deepEqual(lab.complaints, [{ environmentSid: 'ZE1', reason: 'no descriptor is left' }])
+  assert.equal(await places(lab), 0)
+  await clock.advance('5s')
+  await lab.call('/counter')
+  assert.equal(tries, 2)
+  await lab.close()
+})
+
+test('that a package cannot be installed is told to who wants it', async () => {
+  const listen = () => Promise.reject(new BuildFailure('npm: no such package'))
+  const lab = await functionLab(SOURCES, { egress: { rootPem: '', listen } })
+  await lab.call('/counter')
+  assert.deepEqual(lab.logged, ['error runtime application could not be started: npm: no such package'])
+  await lab.close()
+})
+
+test('without a wall what a child wrote goes with it, however deep it is', async () => {
+  const lab = await functionLab(SOURCES, { wall: NO_WALL })
+  assert.equal((await lab.call('/deep')).text, 'made')
+  await lab.call('/exit')
+  await until(noneLeft(lab))
+  assert.deepEqual(lab.complaints, [])
   await lab.close()
 })
 

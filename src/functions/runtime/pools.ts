@@ -63,11 +63,14 @@ const WATCH_MS = 50
 const WATCH_IDLE_MS = 1_000
 /** Of the memory, for second and further children: an environment that has none finds room for one. */
 const GROWTH_SHARE = 0.75
+/** For one account, while another finds no room for its first child. */
+const ACCOUNT_SHARE = 0.5
 const MB = 1024 * 1024
 
 /** The children of all environments, within one budget of memory. They start when they are needed. */
 export async function openPools(options: PoolsOptions): Promise<Pools> {
-  const { clock, bundles, logs } = options
+  const { clock, bundles, logs, log } = options
+  const budgetBytes = options.memoryMb * MB
   const launcher = await openLauncher(options.scratch, options)
   const pools = new Map<string, Pool>()
   /** Of an earlier revision, with something still under way. */
@@ -78,6 +81,7 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
   const world: PoolWorld = {
     clock,
     logs,
+    log,
     async start(deployed, events) {
       const bundle = await bundles.ensure({ ...deployed, buildSid: deployed.buildSid ?? '' })
       const launched = await launcher.launch(bundle, deployed.accountSid)
@@ -102,16 +106,30 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
       }
       return new Runner(clock, launched, start, events)
     },
-    mayStart(isFirst) {
-      const mostBytes = options.memoryMb * MB * (isFirst ? 1 : GROWTH_SHARE)
-      while (usedBytes() + EXPECTED_BYTES > mostBytes) if (!endIdle()) return false
+    mayStart(accountSid, isFirst) {
+      if (hasTooMuch(accountSid, EXPECTED_BYTES)) return false
+      const mostBytes = budgetBytes * (isFirst ? 1 : GROWTH_SHARE)
+      while (promisedBytes(allPools()) + EXPECTED_BYTES > mostBytes) if (!endIdle()) return false
       return true
     },
+    hasTooMuch,
   }
 
   const allPools = () => [...pools.values(), ...retired]
   const allRunners = () => allPools().flatMap((pool) => [...pool.runners])
-  const usedBytes = () => allRunners().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  const usedBytes = (runners: readonly Runner[]) =>
+    runners.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  /** With the children that are being started. */
+  const promisedBytes = (of: readonly Pool[]) =>
+    of.reduce((sum, pool) => sum + usedBytes([...pool.runners]) + pool.expected * EXPECTED_BYTES, 0)
+
+  /** Nobody is kept from the half that is theirs; the other one is for who asks for it, or for whom nobody waits. */
+  function hasTooMuch(accountSid: string, moreBytes = 0): boolean {
+    const all = allPools()
+    if (!all.some((pool) => pool.isHungry && pool.deployed.accountSid !== accountSid)) return false
+    const bytes = promisedBytes(all.filter((pool) => pool.deployed.accountSid === accountSid))
+    return bytes > 0 && bytes + moreBytes > budgetBytes * ACCOUNT_SHARE
+  }
 
   /** Ends the child that has been idle for longest. False where none is. */
   function endIdle(): boolean {
@@ -123,10 +141,13 @@ export async function openPools(options: PoolsOptions): Promise<Pools> {
 
   /** Children grow after they have started: where that is too much, those go first that nobody needs. */
   function holdBudget(): void {
-    while (usedBytes() > options.memoryMb * MB) {
+    while (usedBytes(allRunners()) > budgetBytes) {
       if (endIdle()) continue
       const [largest] = allRunners().sort((a, b) => b.memoryBytes - a.memoryBytes)
-      largest?.endForMemory('it used the most of the memory of all Functions, which was used up')
+      largest?.end({
+        outcome: 'crashed',
+        reason: 'it used the most of the memory of all Functions, which was used up',
+      })
     }
   }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { access, chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, extname, join } from 'node:path'
+import { exists } from '../exists.ts'
 
 /** What runs inside a child, from this folder. */
 const FILES = [
@@ -62,9 +63,3 @@ function stripTypes(text: string): string {
     process.emitWarning = emitWarning
   }
 }
-
-const exists = (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

@@ -59,6 +59,8 @@ export interface InvokeHead {
 
 export interface LogHead {
   level: Level
+  /** How many it stands for, where it tells of lines that were dropped. */
+  lines?: number
 }
 
 /** Its body are the frame's bytes. */
@@ -66,6 +68,10 @@ export type AnswerHead = {
   /** The child ends itself: something was thrown that nobody caught. */
   last?: true
 } & ({ status: number; headers: readonly (readonly [string, string])[] } | { broken: string })
+
+/** Where a child has more of them, it says this instead: the server would not read them. */
+export const MAX_HEADER_BYTES = 15 * 1024
+export const HEADERS_TOO_LONG = 'Response headers or cookies too long'
 
 const LENGTH_BYTES = 4
 const FIXED_BYTES = 9
@@ -85,21 +91,27 @@ export function encodeFrame(kind: Kind, head: unknown, body: Uint8Array = NOTHIN
 
 export type OnFrame = (kind: number, head: unknown, body: Buffer) => void
 
+export interface FrameLimits {
+  maxBytes: number
+  /** Of the kinds that may come: to take JSON apart costs many times what it costs to write it. */
+  maxHeadBytes: Readonly<Partial<Record<number, number>>>
+}
+
 /** Puts frames together again from what a socket brings; it holds one frame at most. */
 export class FrameReader {
-  readonly #maxBytes: number
+  readonly #limits: FrameLimits
   readonly #onFrame: OnFrame
   #chunks: Buffer[] = []
   #held = 0
   /** Of the frame that is being read, its length among them; until that is known, the bytes that tell it. */
   #wanted = LENGTH_BYTES
 
-  constructor(maxBytes: number, onFrame: OnFrame) {
-    this.#maxBytes = maxBytes
+  constructor(limits: FrameLimits, onFrame: OnFrame) {
+    this.#limits = limits
     this.#onFrame = onFrame
   }
 
-  /** Throws where the bytes are no frames, or one is larger than allowed. */
+  /** Throws where the bytes are no frames that may come, or one is larger than allowed. */
   push(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#held += chunk.length
@@ -117,18 +129,17 @@ export class FrameReader {
 
   #readLength(bytes: Buffer): number {
     const length = bytes.readUInt32LE(0)
-    if (length > this.#maxBytes || length < FIXED_BYTES - LENGTH_BYTES)
+    if (length > this.#limits.maxBytes || length < FIXED_BYTES - LENGTH_BYTES)
       throw new Error(`a frame of ${length} bytes`)
     return length
   }
 
   #take(frame: Buffer): void {
-    const bodyAt = FIXED_BYTES + frame.readUInt32LE(5)
+    const [kind, headBytes] = [frame.readUInt8(4), frame.readUInt32LE(5)]
+    const bodyAt = FIXED_BYTES + headBytes
     if (bodyAt > frame.length) throw new Error('a frame whose head is longer than itself')
-    this.#onFrame(
-      frame.readUInt8(4),
-      JSON.parse(frame.toString('utf8', FIXED_BYTES, bodyAt)),
-      frame.subarray(bodyAt),
-    )
+    if (headBytes > (this.#limits.maxHeadBytes[kind] ?? 0))
+      throw new Error(`a head of ${headBytes} bytes in a frame of kind ${kind}`)
+    this.#onFrame(kind, JSON.parse(frame.toString('utf8', FIXED_BYTES, bodyAt)), frame.subarray(bodyAt))
   }
 }

@@ -30,7 +30,11 @@ const IDLE_LIMIT_MS = 200
 const EXIT_MS = 100
 /** Of what a child says that does not start. */
 const MAX_TROUBLE = 1_000
-const MAX_FRAME_BYTES = MAX_ANSWER_BYTES + 256 * 1024
+/** Of what a child tells; the head of an answer holds its headers. */
+const FRAME_LIMITS = {
+  maxBytes: MAX_ANSWER_BYTES + 512 * 1024,
+  maxHeadBytes: { [KIND.ready]: 64, [KIND.log]: 64, [KIND.answer]: 256 * 1024 },
+}
 /** Of an invocation; the child drops what is more. */
 export const MAX_LOG_LINES = 1_000
 export const MAX_LOG_BYTES = 256 * 1024
@@ -42,7 +46,8 @@ const MAX_TOLD_BYTES = 48 * MB
 export interface RunnerEvents {
   /** Its first invocation may come. */
   ready(): void
-  log(invocation: Invocation, level: Level, message: string): void
+  /** `lines`: how many the message stands for. */
+  log(invocation: Invocation, level: Level, message: string, lines: number): void
   /** Once, when it takes no more. */
   ended(outcome: RunOutcome): void
 }
@@ -90,7 +95,7 @@ export class Runner {
     this.#launched = launched
     this.#startedAtMs = clock.now()
     this.#channel = process.stdio[3] as Duplex
-    const reader = new FrameReader(MAX_FRAME_BYTES, (kind, head, body) => this.#take(kind, head, body))
+    const reader = new FrameReader(FRAME_LIMITS, (kind, head, body) => this.#take(kind, head, body))
     this.#channel.on('data', (chunk: Buffer) => {
       this.#toldBytes += chunk.length
       try {
@@ -109,10 +114,6 @@ export class Runner {
     ] as const)
       this.#resumeOutput.push(readLines(stream as Readable, MAX_LINE_BYTES, (line) => this.#log(level, line)))
     this.#channel.write(encodeFrame(KIND.start, start))
-  }
-
-  get isBusy(): boolean {
-    return this.#state === 'busy'
   }
 
   get isIdle(): boolean {
@@ -158,16 +159,11 @@ export class Runner {
   watch(): void {
     this.#measure()
     if (this.memoryBytes > MEMORY_LIMIT_BYTES)
-      this.endForMemory(`it used more than ${MEMORY_LIMIT_BYTES / MB} MB of memory`)
+      this.end({ outcome: 'crashed', reason: `it used more than ${MEMORY_LIMIT_BYTES / MB} MB of memory` })
     else if (this.#run) this.#watchRun(this.#run)
     else if (this.isIdle) this.#watchIdle()
     else if (this.#clock.now() - this.#startedAtMs >= TIME_LIMIT_MS)
       this.end({ outcome: 'crashed', reason: 'it did not start' })
-  }
-
-  endForMemory(reason: string): void {
-    if (this.isBusy) this.#log('error', reason)
-    this.end({ outcome: 'crashed', reason })
   }
 
   #watchRun(run: Run): void {
@@ -203,8 +199,9 @@ export class Runner {
     if (++this.#frames > MAX_FRAMES || this.#toldBytes > MAX_TOLD_BYTES)
       this.end({ outcome: 'broken', reason: 'it says more than it may' })
     else if (kind === KIND.ready && this.#state === 'starting') this.#begin()
-    else if (kind === KIND.log) this.#log((head as LogHead).level, body.toString())
+    else if (kind === KIND.log) this.#takeLine(head as LogHead, body)
     else if (kind === KIND.answer && this.#run) this.#answer(head as AnswerHead, body, this.#run.invocation)
+    else this.end({ outcome: 'broken', reason: 'it says what it was not asked' })
   }
 
   #begin(): void {
@@ -236,14 +233,18 @@ export class Runner {
     run?.settle(outcome)
   }
 
-  #log(level: Level, message: string): void {
+  #takeLine({ level, lines = 1 }: LogHead, body: Buffer): void {
+    this.#log(level, body.toString(), Number.isSafeInteger(lines) && lines > 0 ? lines : 1)
+  }
+
+  #log(level: Level, message: string, lines = 1): void {
     if (!this.#last) {
       this.#trouble = `${this.#trouble} ${message.trim()}`.slice(0, MAX_TROUBLE)
       return
     }
     // What is written past the console counts as well.
     if (++this.#lines > MAX_FRAMES) return
-    this.#events.log(this.#last, level === 'warn' || level === 'error' ? level : 'info', message)
+    this.#events.log(this.#last, level === 'warn' || level === 'error' ? level : 'info', message, lines)
   }
 
   /** Its channel is closed: either it has ended, or it will not be heard any more. */

@@ -33,6 +33,10 @@ export const SCRATCH_MB = 64
 const SCRATCH_FILES = 4_096
 /** Tasks, that is threads; Node starts with about a dozen, npm with some more. */
 const MAX_TASKS = 256
+/** What the kernel keeps for open sockets, nobody counts as a process's memory. */
+const MAX_FILES = 512
+/** Far above what is allowed, for what grows faster than it is looked at. */
+const MAX_DATA_MB = 1_024
 const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', '--propagation=private']
 /** Dead as soon as who started it is. */
 const MORTAL = '--pdeathsig=KILL'
@@ -40,11 +44,13 @@ const MORTAL = '--pdeathsig=KILL'
 /**
  * Runs inside the new name-spaces, still with all rights. The process limit is `u` to most shells and `p` to some. The
  * list of mounts lies on a file system of its own, which its first line covers. `mount` is told to look at nothing but
- * the list (-n -i -c): that makes it five times as fast.
+ * the list (-n -i -c): that makes it five times as fast. Lower limits than ours are left.
  */
 const SCRIPT = `set -e
 umask 022
 ulimit -c 0
+ulimit -n ${MAX_FILES} 2>/dev/null || true
+ulimit -d ${MAX_DATA_MB * 1024} 2>/dev/null || true
 ulimit -u ${MAX_TASKS} 2>/dev/null || ulimit -p ${MAX_TASKS}
 mount=$1 root=$2 list=$3
 shift 3
@@ -88,7 +94,7 @@ function listMounts({ readable, writable, keeps }: Box, { system, root, proc, ui
     .map(([path, type, options]) => entry(path, root + path, type, `${options},x-mount.mkdir`))
   return [
     entry('root', root, 'tmpfs', 'size=64k,nr_inodes=256,mode=0755,nosuid,nodev'),
-    ...(proc ? [entry('proc', `${root}/proc`, 'proc', 'nosuid,nodev,noexec,x-mount.mkdir')] : []),
+    ...(proc ? [entry('proc', `${root}/proc`, 'proc', 'ro,nosuid,nodev,noexec,x-mount.mkdir')] : []),
     ...mounts,
   ].join('\n')
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -148,6 +148,21 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
     }
   })
 
+  test('changes no setting of the machine, though root may', async () => {
+    const code = await tell(`attempt(() => fs.openSync('/proc/sys/kernel/core_pattern', 'r+'))`)
+    assert.ok(['EROFS', 'EACCES'].includes(code), code)
+  })
+
+  test('holds so many files and sockets open, and no more', async () => {
+    const code = await tell(`attempt(() => { for (let i = 0; i < 512; i++) fs.openSync(process.execPath) })`)
+    assert.equal(code, 'EMFILE')
+  })
+
+  test('does not even get memory far beyond what is allowed', async () => {
+    assert.equal(await tell(`attempt(() => Buffer.alloc(2 ** 28).length)`), 2 ** 28)
+    assert.equal(await tell(`attempt(() => Buffer.alloc(2 ** 30).length)`), null)
+  })
+
   test('has no right that its user has not, and gets none', async () => {
     const status: string = await tell(`fs.readFileSync('/proc/self/status', 'utf8')`)
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
@@ -252,6 +267,17 @@ function testWall(wall: Wall, kind: Kind, folder: string): void {
       assert.ok(started > 0 && started < 300, `${started} were started`)
     })
 }
+
+test('root that cannot make itself other users has no wall', { skip: !isRoot }, () => {
+  const folder = makeFolder()
+  const code = `const { openWall } = await import(${JSON.stringify(import.meta.resolve('./wall.ts'))})
+    const wall = await openWall({ host: '0.0.0.0' }, ${JSON.stringify(folder)}, { int: () => 0 })
+    console.log(wall.kind, wall.refusal !== undefined)`
+  const node = [process.execPath, '--input-type=module', '-e', code]
+  const { stdout, stderr } = spawnSync('setpriv', ['--bounding-set=-setuid', ...node], { encoding: 'utf8' })
+  assert.equal(stdout, 'none true\n', stderr)
+  rmSync(folder, { recursive: true })
+})
 
 describe('without a wall', () => {
   const folder = makeFolder()

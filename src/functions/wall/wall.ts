@@ -44,7 +44,8 @@ export async function openWall(
   config: Pick<Config, 'functionsIsolation' | 'host'>,
   folder: string,
   random: Random,
-  kinds: readonly Kind[] = process.getuid?.() === 0 ? ['uid', 'namespaces'] : ['namespaces'],
+  // To much of the machine, root in a user name-space is still root.
+  kinds: readonly Kind[] = process.getuid?.() === 0 ? ['uid'] : ['namespaces'],
 ): Promise<Wall> {
   const wall = await findWall(folder, random, kinds)
   const isolation = config.functionsIsolation ?? (isLoopback(config.host) ? 'best' : 'required')

@@ -38,8 +38,6 @@ interface Reply {
  * fails. Where nobody answers it is called again, a few times.
  */
 export async function answerMessage(ctx: Context, held: Message): Promise<void> {
-  // It waited for its turn for so long that another node may have it.
-  if (ctx.clock.now() >= (held.dueAtMs ?? 0)) return
   const number = await findByPhoneNumber(ctx.storage.system.read, held.to)
   const isTheirs = number?.accountSid === held.accountSid && number.settings.smsUrl !== ''
   if (!isTheirs || ctx.clock.now() >= held.expiresAtMs) return settle(ctx, held, [])

@@ -109,11 +109,20 @@ export const deleteMessage = (tx: Tx, m: Message) =>
 
 // What the queues do is not done for one tenant: they hold the row's key, taken from the row itself.
 
-/** Rows of a queue whose time has come, oldest first. */
-export async function listDue(read: Read, queue: Queue, nowMs: number, limit: number): Promise<Message[]> {
-  const rows = await read.all<Row>`
-    select * from message where queue = ${queue} and due_at <= ${nowMs} and due_at is not null
-    order by due_at limit ${limit}`
+/** Rows of a queue whose time has come: the oldest, or where there are more than `limit` those of each account in turn. */
+export async function listDue(
+  { read, scan }: Pick<Access, 'read' | 'scan'>,
+  queue: Queue,
+  nowMs: number,
+  limit: number,
+): Promise<Message[]> {
+  const isDue = sql`queue = ${queue} and due_at <= ${nowMs} and due_at is not null`
+  const oldest = await read.all<Row>`select * from message where ${isDue} order by due_at limit ${limit}`
+  if (oldest.length < limit) return oldest.map(toMessage)
+  // All of them have to be read for that.
+  const rows = await scan.all<Row>`select * from (
+      select *, row_number() over (partition by account_sid order by due_at, sid) as turn from message where ${isDue}
+    ) as due order by turn, due_at, sid limit ${limit}`
   return rows.map(toMessage)
 }
 
@@ -124,9 +133,10 @@ export const lease = (tx: Tx, m: Message, untilMs: number) =>
   tx.run`update message set due_at = ${untilMs}
     where placement = ${m.placement} and sid = ${m.sid} and coalesce(due_at, 0) = ${m.dueAtMs}`
 
-/** For the start on SQLite: nobody else can hold a row. */
-export const freeLeases = (tx: Tx, queue: Queue, nowMs: number) =>
-  tx.run`update message set due_at = ${nowMs} where queue = ${queue} and due_at > ${nowMs} and due_at is not null`
+/** Makes all rows due: where nobody else can hold one. */
+export const freeLeases = (tx: Tx, nowMs: number) =>
+  tx.run`update message set due_at = ${nowMs}
+    where queue in ('send', 'answer') and due_at > ${nowMs} and due_at is not null`
 
 /** What became of a try: the row leaves its queue when `dueAtMs` is null. Only while the lease is held. */
 export const updateTry = (tx: Tx, m: Message, leasedUntilMs: number | null) =>

@@ -13,13 +13,14 @@ import {
 } from '../protocol.ts'
 
 /** The server's frames are as large as requests may be; it has seen to that. */
-const MAX_FRAME_BYTES = 64 * 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
+const LIMITS = { maxBytes: MAX_BYTES, maxHeadBytes: { [KIND.start]: MAX_BYTES, [KIND.invoke]: MAX_BYTES } }
 
 const socket = new Socket({ fd: DESCRIPTORS.channel, readable: true, writable: true })
 
 /** Calls back for each frame, and ends the process when the server goes. */
 export function listen(onFrame: OnFrame): void {
-  const reader = new FrameReader(MAX_FRAME_BYTES, onFrame)
+  const reader = new FrameReader(LIMITS, onFrame)
   socket.on('data', (chunk: Buffer) => reader.push(chunk))
   socket.on('close', () => process.exit())
 }
@@ -75,6 +76,10 @@ export function log(level: Level, text: string): void {
 /** Says how many lines were dropped, and counts anew. */
 export function endLog(): void {
   if (dropped > 0)
-    send(KIND.log, { level: 'warn' }, Buffer.from(`${dropped} more lines of this invocation were dropped`))
+    send(
+      KIND.log,
+      { level: 'warn', lines: dropped },
+      Buffer.from(`${dropped} more lines of this invocation were dropped`),
+    )
   lines = bytes = dropped = 0
 }

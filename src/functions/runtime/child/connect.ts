@@ -63,7 +63,9 @@ export function connectThrough(egress: string): void {
         near.pipe(far)
         far.pipe(near)
       } else {
-        log('warn', `No connection to ${target}: ${status}`)
+        // Why, it says in the same breath.
+        const reason = head.toString('utf8', at + HEAD_END.length).trim()
+        log('warn', `No connection to ${target}: ${reason || status}`)
         near.destroy()
       }
     })

@@ -1,13 +1,20 @@
 /** What runs inside a child: it loads the functions of one environment and runs them, one invocation at a time. */
 import { createRequire } from 'node:module'
-import { type AnswerHead, type InvokeHead, KIND, type StartHead } from '../protocol.ts'
+import {
+  type AnswerHead,
+  HEADERS_TOO_LONG,
+  type InvokeHead,
+  KIND,
+  MAX_HEADER_BYTES,
+  type StartHead,
+} from '../protocol.ts'
 import { endLog, limitLog, listen, log, noteBegin, send, sendAll } from './channel.ts'
 import { connectThrough } from './connect.ts'
 import { takeOverConsole } from './console.ts'
 import { clearEnvironment, type HandlerContext, makeContext, publishVariables } from './context.ts'
 import { type Event, readEvent } from './event.ts'
 import { defineGlobals } from './globals.ts'
-import { describeError, hideInErrors, type Reply, replyWith, replyWithError, replyWithText } from './reply.ts'
+import { describeError, hideFolders, type Reply, replyWith, replyWithError, replyWithText } from './reply.ts'
 import { restrainSignals } from './signals.ts'
 import { findTwilioFrom } from './twilio.ts'
 
@@ -36,7 +43,7 @@ function begin(head: StartHead): void {
   limitLog(start)
   clearEnvironment()
   publishVariables(start.variables)
-  hideInErrors([start.root, ...(start.modules === null ? [] : [start.modules])])
+  hideFolders([start.root, ...(start.modules === null ? [] : [start.modules])])
   takeOverConsole()
   restrainSignals()
   connectThrough(start.egress)
@@ -107,7 +114,8 @@ function failWith(error: unknown): Reply {
   return replyWithError(error)
 }
 
-function sendReply({ status, headers, body }: Reply, last?: true): Promise<void> {
+function sendReply(reply: Reply, last?: true): Promise<void> {
+  const { status, headers, body } = isTooLong(reply) ? replyWithText(431, HEADERS_TOO_LONG) : reply
   const head: AnswerHead =
     body.length > start.maxBodyBytes
       ? { broken: `an answer of ${body.length} bytes`, ...(last && { last }) }
@@ -122,6 +130,9 @@ function endWith(error: unknown): void {
   void (isUnderWay ? sendReply(given ?? failed, true) : Promise.resolve()).then(() => process.exit(1))
   isUnderWay = false
 }
+
+const isTooLong = ({ headers }: Reply) =>
+  headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0) > MAX_HEADER_BYTES
 
 const isThenable = (value: unknown): value is Promise<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'

@@ -49,20 +49,26 @@ export function describeError(error: unknown): ErrorBody {
   }
 }
 
-let places: readonly string[] = []
+/** This program, as stacks name it. */
+const PROGRAM = dirname(import.meta.dirname)
+/**
+ * Of a stack, what called the function: this program, and Node. An inspected error may go on behind a place: that
+ * stays.
+ */
+const CALLERS = new RegExp(
+  `\\n(?: +at .*(?:${RegExp.escape(PROGRAM)}|\\bnode:).*?:\\d+:\\d+\\)?|- ${RegExp.escape(PROGRAM)}.*)`,
+  'g',
+)
+let places: readonly string[] = [PROGRAM]
 
-/** What of the machine's folders nobody has to read in an answer: the parts of paths before a project's own. */
-export function hideInErrors(folders: readonly string[]): void {
-  places = folders
+/** What of the machine's folders nobody has to read: the parts of paths before a project's own. */
+export function hideFolders(folders: readonly string[]): void {
+  places = [...folders, PROGRAM]
 }
 
-/** Nor what called the function: this program, and Node. */
-const CALLERS = [dirname(import.meta.dirname), '(node:']
-
-function hidePlaces(text: string): string {
-  const lines = text.split('\n').filter((line) => !CALLERS.some((caller) => line.includes(caller)))
-  return places.reduce((rest, place) => rest.replaceAll(place, ''), lines.join('\n'))
-}
+/** An error or a line of the log as developers may see it. */
+export const hidePlaces = (text: string) =>
+  places.reduce((rest, place) => rest.replaceAll(place, ''), text.replace(CALLERS, ''))
 
 export const replyWithText = (status: number, text: string) => plain(status, 'text/plain; charset=utf8', text)
 
