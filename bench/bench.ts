@@ -1,14 +1,24 @@
 // What the server does on this machine: docs/performance.md says what the figures mean. `--quick` is for developers: short
-// rounds, and 100,000 rows in place of a million.
+// rounds, and 100,000 rows in place of a million. `--only functions` measures these, and leaves all other results as they
+// were.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { type AuthenticationRow, measureAuthentication } from './authentication.ts'
 import { type BackupRow, measureBackup } from './backup.ts'
 import { type Bed, type PostgresBed, postgresBed, runPgbench, sqliteBed } from './database.ts'
+import { measureFunctions } from './functions.ts'
 import { load, median } from './measure.ts'
-import { printAuthentication, printBackup, printStart, printTable, type Row } from './report.ts'
+import {
+  printAuthentication,
+  printBackup,
+  printFunctions,
+  printStart,
+  printTable,
+  type Row,
+} from './report.ts'
 import {
   peakMemoryMb,
   ROOT,
@@ -18,26 +28,49 @@ import {
   type Target,
   timeStart,
 } from './target.ts'
+import { measureUnderAttack } from './under-attack.ts'
 
-const quick = process.argv.includes('--quick')
+const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+const { quick = false, only } = options
+if (only !== undefined && only !== 'functions') throw new Error('--only is for functions')
 const ROUNDS = quick ? 2 : 5
 const SECONDS = quick ? 1.5 : 5
 const ROWS = quick ? 100_000 : 1_000_000
 const AUTHENTICATION_ROUNDS = quick ? 4 : 40
 const STARTS = quick ? 3 : 9
 const PGBENCH_EACH = quick ? 200 : 1_000
+const RESULTS = `${ROOT}/bench/results.json`
 
 const readServiceSid = async (bed: Bed) =>
   (await bed.query<{ sid: string }>('select sid from service order by created_at limit 1')).sid
 
+const run = {
+  date: new Date().toISOString(),
+  quick,
+  machine: {
+    cpu: cpus()[0]?.model,
+    cores: availableParallelism(),
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    sqlite: process.versions.sqlite,
+  },
+}
 const starts: Awaited<ReturnType<typeof measureStarts>>[] = []
 const rows: Row[] = []
 const authentication: AuthenticationRow[] = []
 const backup: BackupRow[] = []
 const raw = await startRaw()
+const verifications = only === undefined && (await measureVerifications())
+await raw.stop()
+const functions = await measureFunctionsPart()
+writeFileSync(
+  RESULTS,
+  `${JSON.stringify({ ...(verifications || JSON.parse(readFileSync(RESULTS, 'utf8'))), functions }, null, 2)}\n`,
+)
 
-console.log('start')
-{
+async function measureVerifications() {
+  console.log('start')
   const bed = sqliteBed()
   const packed = pack()
   await (await startCountersign(bed)).stop()
@@ -48,42 +81,35 @@ console.log('start')
   )
   rmSync(packed, { recursive: true, force: true })
   await bed.remove()
+
+  await measureBed(sqliteBed())
+  const postgres = await postgresBed()
+  console.log(`PostgreSQL: ${JSON.stringify(postgres.settings)}`)
+  await measureBed(postgres, postgres)
+
+  printStart(starts)
+  printTable(rows)
+  printAuthentication(authentication)
+  printBackup(backup)
+  return { ...run, postgres: postgres.settings, starts, rows, authentication, backup }
 }
 
-await measureBed(sqliteBed())
-const postgres = await postgresBed()
-console.log(`PostgreSQL: ${JSON.stringify(postgres.settings)}`)
-await measureBed(postgres, postgres)
-await raw.stop()
-
-printStart(starts)
-printTable(rows)
-printAuthentication(authentication)
-printBackup(backup)
-writeFileSync(
-  `${ROOT}/bench/results.json`,
-  `${JSON.stringify(
-    {
-      date: new Date().toISOString(),
-      quick,
-      machine: {
-        cpu: cpus()[0]?.model,
-        cores: availableParallelism(),
-        memoryGb: Math.round(totalmem() / 2 ** 30),
-        kernel: release(),
-        node: process.version,
-        sqlite: process.versions.sqlite,
-      },
-      postgres: postgres.settings,
-      starts,
-      rows,
-      authentication,
-      backup,
-    },
-    null,
-    2,
-  )}\n`,
-)
+/** On SQLite: what Functions cost has little to do with the database. */
+async function measureFunctionsPart() {
+  const bed = sqliteBed()
+  try {
+    await (await startCountersign(bed)).stop()
+    const serviceSid = await readServiceSid(bed)
+    const measured = {
+      ...(await measureFunctions(bed, { count: ROUNDS, seconds: SECONDS, starts: STARTS })),
+      attacks: await measureUnderAttack(bed, serviceSid, { count: ROUNDS, seconds: SECONDS }),
+    }
+    printFunctions(measured)
+    return { ...run, ...measured }
+  } finally {
+    await bed.remove()
+  }
+}
 
 async function measureBed(bed: Bed, postgres?: PostgresBed): Promise<void> {
   try {

@@ -9,6 +9,8 @@ export interface Post {
 export interface Run {
   /** The server's address, like `http://127.0.0.1:8080`. */
   url: string
+  /** Whom requests are for, where that is not said by the address. */
+  host?: string | undefined
   /** The header of the next request. */
   authorization(): string
   connections: number
@@ -28,9 +30,17 @@ export interface Result {
 }
 
 /** Sends requests over kept connections and waits for every answer. Throws at the first answer that is not 2xx. */
-export function runLoad({ url, authorization, connections, next, seconds, rate }: Run): Promise<Result> {
-  const { hostname, port, host } = new URL(url)
-  const head = ` HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-www-form-urlencoded\r\nauthorization: `
+export function runLoad({
+  url,
+  host,
+  authorization,
+  connections,
+  next,
+  seconds,
+  rate,
+}: Run): Promise<Result> {
+  const { hostname, port, host: own } = new URL(url)
+  const head = ` HTTP/1.1\r\nhost: ${host ?? own}\r\ncontent-type: application/x-www-form-urlencoded\r\nauthorization: `
   const latencies: number[] = []
   const startedMs = performance.now()
   const endMs = startedMs + (seconds ?? Number.POSITIVE_INFINITY) * 1000

@@ -1,5 +1,7 @@
 import type { AuthenticationRow } from './authentication.ts'
 import type { BackupRow } from './backup.ts'
+import type { FunctionsResult } from './functions.ts'
+import type { AttackRow } from './under-attack.ts'
 
 /** What was measured of one server on one database. Medians of rounds; shares are medians of each round's share. */
 export interface Row {
@@ -103,6 +105,50 @@ export function printBackup(rows: BackupRow[]): void {
       `${ms(during.p50Ms)}, ${ms(during.p99Ms)}`,
       whole(backupMb),
       whole(backupMs),
+    ]),
+  )
+}
+
+export function printFunctions(result: FunctionsResult & { attacks: AttackRow[] }): void {
+  const { warm, starts, memory, attacks } = result
+  print(
+    [
+      '',
+      'by',
+      'connections',
+      'requests/s',
+      'of bare',
+      'p50, p99 ms',
+      'over one connection',
+      'processor: server, children, µs',
+    ],
+    warm.map((row) => [
+      row.program,
+      row.by,
+      whole(row.connections),
+      whole(row.perSecond),
+      percent(row.ofBare),
+      `${ms(row.p50Ms)}, ${ms(row.p99Ms)}`,
+      `${row.aloneP50Ms.toFixed(3)}, ${row.aloneP99Ms.toFixed(3)}`,
+      `${whole(row.serverMicros)}, ${whole(row.childMicros)}`,
+    ]),
+  )
+  print(
+    ['cold start', 'ms', 'a bare server, ms'],
+    starts.map(({ program, ms, bareMs }) => [program, whole(ms), whole(bareMs)]),
+  )
+  print(
+    ['MB at 64 connections: server', 'children', 'their MB'],
+    [[whole(memory.serverMb), whole(memory.children), whole(memory.childrenMb)]],
+  )
+  print(
+    ['creates while attacked by', 'of those alone', 'creates/s', 'alone', 'MB of children at most'],
+    attacks.map((row) => [
+      row.by,
+      percent(row.createOfQuiet),
+      whole(row.underAttackPerSecond),
+      whole(row.quietPerSecond),
+      whole(row.childrenMb),
     ]),
   )
 }

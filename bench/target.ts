@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { processOf } from './processes.ts'
 
 export const ROOT = `${import.meta.dirname}/..`
 export const ACCOUNT_SID = `AC${'a'.repeat(32)}`
@@ -24,8 +25,11 @@ export interface Database {
   url?: string | undefined
 }
 
+/** What npm needs to know of this machine, to install the packages of Functions. */
+const FOR_NPM = /^(PATH|NODE_EXTRA_CA_CERTS|(https?|all|no)_proxy|npm_config_.+)$/i
+
 export const settings = ({ dataDir, url }: Database): NodeJS.ProcessEnv => ({
-  PATH: process.env.PATH,
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => FOR_NPM.test(name))),
   PORT: '0',
   COUNTERSIGN_DATA_DIR: dataDir,
   COUNTERSIGN_ACCOUNT_SID: ACCOUNT_SID,
@@ -66,7 +70,30 @@ async function start(command: string, args: string[], env: NodeJS.ProcessEnv): P
   }
 }
 
+/** Starts a program that listens at the port it is given, and resolves when it answers a path with 200. */
+export async function startAt(args: (port: number) => string[], cwd: string, path: string): Promise<Target> {
+  const port = await findFreePort()
+  const child = spawn(process.execPath, args(port), { cwd, stdio: 'ignore' })
+  const kill = () => child.kill()
+  process.once('exit', kill)
+  while ((await statusOf(port, path)) !== 200) {
+    if (child.exitCode !== null) throw new Error(`${args(port).join(' ')} ended with ${child.exitCode}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    child,
+    async stop() {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+      process.off('exit', kill)
+    },
+  }
+}
+
 export const startRaw = () => start(process.execPath, ['bench/raw.ts'], {})
+export const startBareFunction = () => start(process.execPath, ['bench/bare-function.ts'], {})
 export const startCountersign = (database: Database) => start('script/server', [], settings(database))
 export const startWithoutCarrier = (database: Database) =>
   start(process.execPath, ['bench/without-carrier.ts'], settings(database))
@@ -75,17 +102,7 @@ export const startWithSwitch = (database: Database) =>
   start(process.execPath, ['bench/with-switch.ts'], settings(database))
 
 /** Processor time that a process took so far; 0 where the system does not tell. */
-export function processorMs({ child }: Target): number {
-  try {
-    // After the name, which is in parentheses: the 12th is the time in the program, the 13th in the kernel, in 10 ms.
-    const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10
-  } catch {
-    return 0
-  }
-}
+export const processorMs = ({ child }: Target) => processOf(child.pid)?.processorMs ?? 0
 
 /** Peak memory of a process in MB, where the system tells it. */
 export function peakMemoryMb({ child }: Target): number | undefined {

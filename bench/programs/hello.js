@@ -1,0 +1,1 @@
+exports.handler = (_context, _event, callback) => callback(null, 'Hello world!')
