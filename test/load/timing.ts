@@ -64,3 +64,10 @@ export async function findEachTime<T>(find: () => Promise<readonly T[]>): Promis
   }
   return found
 }
+
+/** What is found in any of three tries: for what has to be seen, which a busy machine may hide once or twice. */
+export async function findAnyTime<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  const found = new Set<T>()
+  for (let tries = 0; tries < TRIES; tries++) for (const one of await find()) found.add(one)
+  return [...found]
+}
